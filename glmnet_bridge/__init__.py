@@ -1,0 +1,36 @@
+"""glmnet_bridge: a GLM and the neural network that it is. (Not the R package glmnet.)
+
+The public names, by what they are for; each is loaded when it is first used.
+
+    glm, fit                  a formula and a frame, or arrays, to a fit
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "glm": "bridges",
+    "fit": "bridges",
+    "families": "model.families",
+    "penalties": "model.penalties",
+    "errors": "errors",
+}
+__all__ = ["__version__", *_PLACES]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'glmnet_bridge' has no attribute {name!r}")
+    module = importlib.import_module(f"glmnet_bridge.{_PLACES[name]}")
+    found = module if name in ("families", "penalties", "errors") else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

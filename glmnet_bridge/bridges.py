@@ -1,0 +1,256 @@
+"""The verbs: from a formula and a frame (or arrays) to fits and bridges. Glue only, no arithmetic."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from glmnet_bridge.data.rows import ArraySource
+from glmnet_bridge.design import matrices, responses, samples
+from glmnet_bridge.errors import (
+    AliasWarning,
+    ArgumentError,
+    BridgeWarning,
+    ConvergenceWarning,
+    DataWarning,
+    FitError,
+    SeparationWarning,
+    nearest,
+)
+from glmnet_bridge.fits import Fit, rows_of
+from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
+from glmnet_bridge.model import families, penalties
+from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.models import Model
+from glmnet_bridge.model.networks import single_unit
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+def checked_keywords(verb: Verb) -> Verb:
+    """Unknown keywords raise an `ArgumentError` with the nearest known one."""
+    known = inspect.signature(verb).parameters
+
+    @functools.wraps(verb)
+    def wrapper(*args: Any, **keywords: Any) -> Any:
+        for name in keywords:
+            if name not in known:
+                raise ArgumentError(f"{verb.__name__}() has no argument {name!r}.{nearest(name, known)}")
+        return verb(*args, **keywords)
+
+    return wrapper  # type: ignore[return-value]
+
+
+@checked_keywords
+def glm(
+    formula: str,
+    data: Any,
+    family: Any = "binomial",
+    link: Any = None,
+    *,
+    prior_weights: Any = None,
+    freq_weights: Any = None,
+    trials: Any = None,
+    offset: Any = None,
+    exposure: Any = None,
+    event: Any = None,
+    penalty: Any = None,
+    missing: str = "drop",
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    start: Any = None,
+    max_steps: int = 50,
+    tol: float = 1e-9,
+    strict: bool = False,
+    keep_data: bool = True,
+) -> Fit:
+    """Fit a generalized linear model from a formula and a frame, by IRLS.
+
+    Parameters
+    ----------
+    formula : `"y ~ x + C(g)"`; names are columns of `data`
+    data : a pandas, polars or Arrow frame, or a dict of columns; it is not changed
+    family : a name ("binomial", "gaussian", "poisson", "gamma", "inverse_gaussian"), one of
+        `gb.families`, or a statsmodels family object
+    link : a link of the family; its canonical one by default
+    prior_weights : R's weights, statsmodels' var_weights: the row's variance is divided by it
+    freq_weights : the row stands for so many equal rows
+    trials : number of trials of each row, for a proportion as response
+    offset, exposure : added to the linear predictor, as it is or by its logarithm
+    event : the level whose probability is modelled; the last one by default
+    penalty : `gb.penalties.ridge(strength)`, on the sum of the log-likelihood
+    missing : "drop" rows with missing values (they are counted), or "raise"
+    functions : your own functions by their names in the formula
+    start : coefficients to start from
+    max_steps, tol : step limit, and distance to the optimum in standard errors to stop at
+    strict : raise `FitError` where the fit does not converge, instead of a warning
+    keep_data : keep a reference to `data` for `augment`
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    BridgeError
+        naming the culprit and the next step
+
+    Examples
+    --------
+    >>> import glmnet_bridge as gb
+    >>> data = {"y": [0, 1, 0, 1, 1, 0, 1, 1], "x": [0.0, 1, 2, 3, 4, 5, 6, 7]}
+    >>> fit = gb.glm("y ~ x", data)
+    >>> fit.params.round(4).to_dict()
+    {'Intercept': -0.4975, 'x': 0.3066}
+    """
+    chosen = families.named(family, link)
+    _only_log(chosen, exposure)
+    recipe, sample = samples.learn(
+        formula,
+        data,
+        support=chosen.distribution.support,
+        event=event,
+        trials=trials,
+        prior_weights=prior_weights,
+        freq_weights=freq_weights,
+        offset=offset,
+        exposure=exposure,
+        missing=missing,
+        functions=functions,
+    )
+    names = recipe.design.names
+    limits = Limits(tol, max_steps)
+    return _fitted(names, chosen, recipe, sample, penalty, start, limits, strict, data if keep_data else None)
+
+
+@checked_keywords
+def fit(
+    X: Any,
+    y: Any,
+    family: Any = "binomial",
+    link: Any = None,
+    *,
+    names: Any = None,
+    intercept: bool = True,
+    prior_weights: Any = None,
+    freq_weights: Any = None,
+    trials: Any = None,
+    offset: Any = None,
+    exposure: Any = None,
+    event: Any = None,
+    penalty: Any = None,
+    start: Any = None,
+    max_steps: int = 50,
+    tol: float = 1e-9,
+    strict: bool = False,
+) -> Fit:
+    """Fit arrays without a formula; X `(n, q)` is read as it lies and never copied.
+
+    An intercept is added unless `intercept=False`. The other arguments are those of `glm`, with
+    one number per row in the place of column names.
+
+    Examples
+    --------
+    >>> import glmnet_bridge as gb
+    >>> import numpy as np
+    >>> fit = gb.fit(np.arange(8.0), [0, 1, 0, 1, 1, 0, 1, 1], names=["x"])
+    >>> fit.params.round(4).to_dict()
+    {'Intercept': -0.4975, 'x': 0.3066}
+    """
+    chosen = families.named(family, link)
+    _only_log(chosen, exposure)
+    matrix, index, found = matrices.as_matrix(X, names)
+    response, values, counts = responses.from_array(
+        y, index, support=chosen.distribution.support, event=event, trials=trials
+    )
+    total = matrices.combined_offset(offset, exposure, index)
+    recipe = matrices.MatrixRecipe((("Intercept",) if intercept else ()) + found, response, intercept, total is not None)
+    sample = samples.Sample(
+        source=ArraySource(matrix, intercept),
+        response=values,
+        trials=counts,
+        prior_weights=None if prior_weights is None else matrices.argument("prior_weights", prior_weights, index),
+        freq_weights=None if freq_weights is None else matrices.argument("freq_weights", freq_weights, index),
+        offset=total,
+        index=index,
+        kept=None,
+        dropped={},
+        n_read=len(index),
+    )
+    limits = Limits(tol, max_steps)
+    return _fitted(recipe.names, chosen, recipe, sample, penalty, start, limits, strict, None)
+
+
+def _only_log(family: Family, exposure: Any) -> None:
+    if exposure is not None and family.link.name != "log":
+        raise ArgumentError(
+            f"exposure= is for the log link, where it multiplies the mean; this is the {family.link.name} link. "
+            "Use offset= for a known part of the linear predictor."
+        )
+
+
+def _fitted(
+    names: tuple[str, ...],
+    family: Family,
+    recipe: Any,
+    sample: samples.Sample,
+    penalty: Any,
+    start: Any,
+    limits: Limits,
+    strict: bool,
+    data: Any,
+) -> Fit:
+    model = Model(names, single_unit(names), family, penalties.given(penalty))
+    rows = rows_of(sample)
+    counted = sample.freq_weights
+    nobs = float(sample.n) if counted is None else float(counted.sum())
+    found = estimate(model, rows, start=None if start is None else np.asarray(start), limits=limits, nobs=nobs)
+    fitted = Fit(found, recipe, sample, data)
+    speak(fitted, strict)
+    return fitted
+
+
+def speak(fitted: Fit, strict: bool) -> None:
+    """Warn of what the reader must know, each thing once; with `strict` a fit without maximum raises."""
+    found = fitted.estimate
+    message, kind = _verdict(fitted)
+    if message and strict and not found.converged:
+        raise FitError(message)
+    if message:
+        warnings.warn(message, kind, stacklevel=4)
+    if fitted.aliased:
+        equations = "; ".join(f"{name} = {text}" for name, text in list(fitted.aliased.items())[:5])
+        warnings.warn(
+            f"Columns left out because others determine them: {equations}. Their coefficients are nan.",
+            AliasWarning,
+            stacklevel=4,
+        )
+
+
+def _verdict(fitted: Fit) -> tuple[str, type[BridgeWarning]]:
+    found = fitted.estimate
+    if found.outcome == "separated" and found.separation is not None:
+        return found.separation.sentence(fitted.names), SeparationWarning
+    if found.outcome == "boundary":
+        return (
+            "The maximum of the likelihood lies on the edge of the link's domain: standard errors do not apply "
+            f"there ({fitted.family.title}). Use another link, or report the fitted values only.",
+            ConvergenceWarning,
+        )
+    if not found.converged:
+        return (
+            f"The fit ended at '{found.outcome}' after {len(found.trace) - 1} steps, "
+            f"{found.distance:.2g} standard errors from the optimum. Allow more steps with max_steps=.",
+            ConvergenceWarning,
+        )
+    if fitted.family.distribution.free_dispersion and fitted.deviance <= 1e-24 * max(fitted.null_deviance, 1e-300):
+        return (
+            "The model fits every row exactly: the dispersion and all standard errors are 0, the likelihood is "
+            "infinite. Is the response a constant, or computed from the predictors?",
+            DataWarning,
+        )
+    return "", BridgeWarning

@@ -1,0 +1,338 @@
+"""Rows: a re-iterable source of blocks, and the one map-reduce over them.
+
+    total = f(block_1) + f(block_2) + ...          Rows.sum(f)
+
+A block is small enough for the processor's cache, so that one pass can form eta, the
+mean, the likelihood, `J'u` and `J'wJ` while the columns are at hand. Blocks are spread
+over threads with BLAS at one thread each; the sums are added in a fixed order, so that
+the number of threads does not change the answer. Sums over chunks of a file or over
+machines are the same sums: there is no second path.
+
+`Columns` is a block of the design matrix behind three verbs (`dot`, `tdot`, `gram`). Its
+numeric columns are dense; columns that depend on factors alone are a small table with
+one row per cell (combination of levels) and one cell number per row, so that a dummy
+column never exists at full length.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import threadpoolctl
+
+Array = np.ndarray
+Total = TypeVar("Total")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the p columns of a design live: dense ones, and those read from a cell table.
+
+    Attributes
+    ----------
+    at_dense : (q,) int array, the position in the design of each dense column
+    at_table : (r,) int array, the position of each table column; q + r = p
+    table : (cells, r) array, the value of the table columns in each cell; without
+        factors there is one cell, and its only column (if any) is the intercept
+    """
+
+    at_dense: Array
+    at_table: Array
+    table: Array
+    order: Array | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """`order` takes sums over (table columns, dense columns) to the design's order; None: it is the same."""
+        order = np.argsort(np.concatenate([self.at_table, self.at_dense]))
+        same = bool((order == np.arange(len(order))).all())
+        object.__setattr__(self, "order", None if same else order)
+
+    @property
+    def width(self) -> int:
+        """p, the number of columns."""
+        return len(self.at_dense) + len(self.at_table)
+
+
+class Source(Protocol):
+    """A kind of rows: it knows its layout and reads any run of rows."""
+
+    n: int
+    layout: Layout
+
+    def read(self, start: int, stop: int) -> tuple[Array, Array | None]:
+        """Dense columns `(m, q)` and cell numbers `(m,)` (None: all in cell 0)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Some rows of a design `(m, p)`, behind the verbs that a fit needs.
+
+    `dense` is `(m, q)` float64, `cell` is `(m,)` integer or None (all rows in cell 0).
+    """
+
+    dense: Array
+    cell: Array | None
+    layout: Layout
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.dense.shape[0], self.layout.width
+
+    def dot(self, beta: Array) -> Array:
+        """`X beta`, `(m, k)` for beta `(p, k)`."""
+        at = self.layout
+        eta = self.dense @ beta[at.at_dense]
+        if len(at.at_table):
+            by_cell = at.table @ beta[at.at_table]
+            eta += by_cell[0] if self.cell is None else by_cell[self.cell]
+        return eta
+
+    def tdot(self, u: Array) -> Array:
+        """`X' u`, `(p, k)` for u `(m, k)`."""
+        at = self.layout
+        sums = self.dense.T @ u
+        if len(at.at_table):
+            sums = np.concatenate([at.table.T @ self._by_cell(u), sums])
+        return sums if at.order is None else sums[at.order]
+
+    def gram(self, w: Array) -> Array:
+        """`X' diag(w) X`, `(p, p)`, for non-negative or signed weights w `(m,)`."""
+        at = self.layout
+        r, p = len(at.at_table), at.width
+        sums = np.empty((p, p))
+        sums[r:, r:], weighted = _weighted_gram(self.dense, w)
+        if r:
+            sums[:r, r:] = at.table.T @ self._by_cell_weighted(weighted, w)
+            sums[r:, :r] = sums[:r, r:].T
+            sums[:r, :r] = (at.table * self._by_cell(w[:, None])).T @ at.table
+        return sums if at.order is None else sums[at.order][:, at.order]
+
+    def matrix(self) -> Array:
+        """The rows as one `(m, p)` array: for exact work on few rows, and for people."""
+        at = self.layout
+        out = np.empty(self.shape)
+        out[:, at.at_dense] = self.dense
+        out[:, at.at_table] = at.table[0] if self.cell is None else at.table[self.cell]
+        return out
+
+    def _by_cell(self, values: Array) -> Array:
+        """Sum `(m, c)` values within each cell: `(cells, c)`."""
+        if self.cell is None:
+            return values.sum(axis=0, keepdims=True)
+        cells = len(self.layout.table)
+        sums = [np.bincount(self.cell, column, minlength=cells) for column in values.T]
+        return np.stack(sums, axis=1) if sums else np.zeros((cells, 0))
+
+    def _by_cell_weighted(self, weighted: Weighted, w: Array) -> Array:
+        """Sum of w times the dense columns within each cell, `(cells, q)`."""
+        if self.cell is None:
+            return (weighted.columns.T @ weighted.rest)[None, :]
+        return self._by_cell(weighted.columns * weighted.rest[:, None])
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """Dense columns times a part of the weights; `columns * rest` is the whole product."""
+
+    columns: Array
+    rest: Array
+
+
+def _weighted_gram(dense: Array, w: Array) -> tuple[Array, Weighted]:
+    """`X'WX`; through the root of w where it exists, because then BLAS does half the work.
+
+    The product with the weights lies in a buffer that the thread reuses: a fresh block of
+    this size would cost more in page faults than in arithmetic.
+    """
+    signed = w.min(initial=0.0) < 0.0
+    factor = w if signed else np.sqrt(w)
+    product = _buffer(dense)
+    np.multiply(dense, factor[:, None], out=product)
+    if signed:
+        return dense.T @ product, Weighted(product, np.ones_like(w))
+    return product.T @ product, Weighted(product, factor)
+
+
+_buffers = threading.local()
+
+
+def _buffer(like: Array) -> Array:
+    """An array of this shape and memory order, overwritten by the thread's next call."""
+    flat = getattr(_buffers, "flat", None)
+    if flat is None or flat.size < like.size:
+        flat = _buffers.flat = np.empty(like.size)
+    columns_first = like.flags.f_contiguous and not like.flags.c_contiguous
+    return flat[: like.size].reshape(like.shape, order="F" if columns_first else "C")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some consecutive rows with everything that a likelihood needs.
+
+    Attributes
+    ----------
+    columns : Columns, `(m, p)`
+    response : (m, k) float array
+    weights : (m,) float array, the product of prior weights, trials and frequencies
+    offset : (m, k) float array or None
+    """
+
+    columns: Columns
+    response: Array
+    weights: Array
+    offset: Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySource:
+    """Rows of an array `(n, q)` that the caller keeps: a block is a view, nothing is copied.
+
+    With `intercept`, column 0 of the design is the constant; it exists in no array.
+    """
+
+    array: Array
+    intercept: bool = False
+    n: int = field(init=False)
+    layout: Layout = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows, columns = self.array.shape
+        ones = int(self.intercept)
+        layout = Layout(np.arange(ones, columns + ones), np.arange(ones), np.ones((1, ones)))
+        object.__setattr__(self, "n", rows)
+        object.__setattr__(self, "layout", layout)
+
+    def read(self, start: int, stop: int) -> tuple[Array, Array | None]:
+        return np.asarray(self.array[start:stop], dtype=float), None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All rows of a fit, read block by block as often as needed.
+
+    Attributes
+    ----------
+    source : Source, the columns `(n, p)`
+    response : (n, k) float array
+    weights : (n,) float array
+    offset : (n, k) float array or None
+    shift, scale : (q,) arrays or None: dense columns are read as `(x - shift) * scale`
+    """
+
+    source: Source
+    response: Array
+    weights: Array
+    offset: Array | None = None
+    shift: Array | None = None
+    scale: Array | None = None
+
+    @property
+    def n(self) -> int:
+        return self.source.n
+
+    def standardised(self, shift: Array | None, scale: Array | None) -> Rows:
+        """The same rows, with dense columns read as `(x - shift) * scale`."""
+        return replace(self, shift=shift, scale=scale)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """First and last + 1 row of each block: about 1.5 MB of columns, so that it stays in cache."""
+        size = min(max(180_000 // max(self.source.layout.width, 1), 1024), 16384)
+        return [(start, min(start + size, self.n)) for start in range(0, self.n, size)]
+
+    def block(self, start: int, stop: int) -> Block:
+        dense, cell = self.source.read(start, stop)
+        if self.shift is not None:
+            dense = dense - self.shift
+        if self.scale is not None:
+            dense = dense * self.scale
+        return Block(
+            columns=Columns(dense, cell, self.source.layout),
+            response=self.response[start:stop],
+            weights=self.weights[start:stop],
+            offset=None if self.offset is None else self.offset[start:stop],
+        )
+
+    def blocks(self) -> Iterator[Block]:
+        for start, stop in self.spans():
+            yield self.block(start, stop)
+
+    def sum(self, f: Callable[[Block], Total], spans: list[tuple[int, int]] | None = None) -> Total:
+        """`f(block)` summed over blocks (all, or those in `spans`), in their order.
+
+        `f` returns anything that can be added. Blocks run on `workers()` threads, each
+        with BLAS at one thread; the order of addition is that of the rows.
+        """
+        runs = self.spans() if spans is None else spans
+
+        def part(span: tuple[int, int]) -> Total:
+            return f(self.block(*span))
+
+        if len(runs) == 1:
+            return part(runs[0])
+        with one_blas_thread():
+            if workers() == 1:
+                return _pairwise(map(part, runs))
+            return _pairwise(_pool(workers()).map(part, runs))
+
+
+def _pairwise(parts: Iterator[Any] | Any) -> Any:
+    """Sum in a fixed binary tree, so that rounding errors grow with log(number of parts)."""
+    stack: list[tuple[int, Any]] = []
+    for part in parts:
+        level = 0
+        while stack and stack[-1][0] == level:
+            part = stack.pop()[1] + part
+            level += 1
+        stack.append((level, part))
+    total = stack.pop()[1]
+    while stack:
+        total = stack.pop()[1] + total
+    return total
+
+
+@functools.cache
+def _controller() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
+
+
+@functools.cache
+def workers() -> int:
+    """Threads to spread blocks over: what BLAS was given (OMP_NUM_THREADS and its kin), at most the cores."""
+    given = [lib.num_threads for lib in _controller().lib_controllers if lib.user_api == "blas"]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([cores, *given]))
+
+
+_limited = threading.local()
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """A context in which BLAS uses one thread: several would wait for each other at every small block.
+
+    The limit is set once for a nest of contexts, because setting it costs as much as a small fit's pass.
+    """
+    if getattr(_limited, "depth", 0):
+        yield
+        return
+    workers()  # reads the number that BLAS was given before it is first limited
+    _limited.depth = 1
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _limited.depth = 0
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="glmnet_bridge")

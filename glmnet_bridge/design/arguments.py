@@ -1,0 +1,159 @@
+"""Arguments that hold one number per row: trials, weights, offset and exposure.
+
+Each is text (a column, or an expression such as "np.log(Holders)"), one number for all
+rows, a pandas Series (matched with the frame by row label), or an array as long as the
+frame. Whatever it was, it leaves here as a float array `(n,)`, checked for what it means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, convert, rows_where
+from glmnet_bridge.design.formulas import Expression, expression
+from glmnet_bridge.errors import ArgumentError, DataError
+
+NAMES = ("trials", "prior_weights", "freq_weights", "offset", "exposure")
+WEIGHTS = ("trials", "prior_weights", "freq_weights")
+
+_ALLOWED = "a column name, an expression such as 'np.log(x)', a Series or an array with one number per row"
+
+
+def split(
+    given: Mapping[str, Any], functions: Mapping[str, Any] | None
+) -> tuple[dict[str, Expression], dict[str, Any]]:
+    """Arguments that can be found again in other data (text, one number), and bare arrays."""
+    texts, bare = {}, {}
+    for name, value in given.items():
+        if isinstance(value, str):
+            texts[name] = expression(value, functions)
+        elif _is_number(value):
+            texts[name] = expression(repr(float(value)), functions)
+        elif value is not None:
+            bare[name] = value
+    return texts, bare
+
+
+def aligned(name: str, value: Any, index: pd.Index) -> Array:
+    """A Series or array as float `(n,)` in the order of the frame's rows, nan where missing."""
+    numbers, gaps = column(name, value, index)
+    if isinstance(numbers, pd.Categorical):
+        raise ArgumentError(f"{name}= holds text or categories; give {_ALLOWED}.")
+    return numbers.astype(np.float64, copy=False) if gaps is None else np.where(gaps, np.nan, numbers)
+
+
+def column(name: str, value: Any, index: pd.Index) -> tuple[ColumnValues, Array | None]:
+    """A Series or array of any kind in the order of the frame's rows, as `frames.read` gives a column."""
+    if isinstance(value, pd.Series):
+        series = _by_label(name, value, index)
+    else:
+        series = pd.Series(_flat(name, value, len(index)), copy=False)
+    return convert(series, f"The argument {name}=")
+
+
+def number(name: str, value: Any, index: pd.Index) -> Array:
+    """One number for all rows, a Series or an array, without gaps: checked float `(n,)`."""
+    if isinstance(value, str):
+        raise ArgumentError(f"{name}={value!r}: arrays have no columns to name; give one number per row.")
+    array = np.full(len(index), float(value)) if _is_number(value) else aligned(name, value, index)
+    return checked(name, array, index)
+
+
+def evaluated(name: str, text: Expression, values: Mapping[str, ColumnValues], n: int) -> Array:
+    """An argument given as text (or as one number), computed from the columns: float `(n,)`."""
+    with np.errstate(all="ignore"):
+        numbers = text.evaluate(values)
+    if isinstance(numbers, pd.Categorical):
+        raise DataError(f"{name}={text.code!r} is a category; numbers are needed.")
+    numbers = np.asarray(numbers)
+    if numbers.ndim == 0:
+        return np.full(n, float(numbers))
+    if numbers.shape != (n,):
+        raise DataError(f"{name}={text.code!r} has shape {numbers.shape}; one number per row is needed.")
+    return numbers.astype(np.float64, copy=False)
+
+
+def checked(name: str, values: Array, index: pd.Index, shown: str | None = None) -> Array:
+    """The values, if they can be what the argument means; `shown` is how it was written."""
+    written = shown or f"{name}="
+    finite = np.isfinite(values)
+    if not finite.all():
+        why = (
+            "that is the log of a zero"
+            if name == "offset" and values[~finite][0] == -np.inf
+            else "it must be finite"
+        )
+        raise bad_rows(written, values, ~finite, f"{why}; mend or drop those rows", index)
+    if name == "offset" or not len(values):
+        return values
+    low = values.min()
+    if name == "exposure":
+        if low <= 0:
+            raise bad_rows(written, values, values <= 0, "an exposure is above 0", index)
+        return values
+    if low < 0:
+        raise bad_rows(written, values, values < 0, "it cannot be negative", index)
+    if low == 0 and not values.any():
+        raise DataError(f"{written} is zero in every row, so that no row counts.")
+    if name == "freq_weights" and not np.array_equal(values, np.rint(values)):
+        why = (
+            "a frequency is a whole number, how often the row was seen. Use prior_weights= for other weights"
+        )
+        raise bad_rows(written, values, values != np.rint(values), why, index)
+    return values
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one real number (True and False are none)."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _by_label(name: str, value: pd.Series, index: pd.Index) -> pd.Series:
+    """The Series in the order of the frame's row labels; positions count only where labels agree."""
+    if len(value) != len(index):
+        raise _length(name, len(value), len(index))
+    if value.index is index or value.index.equals(index):
+        return value
+    if value.index.is_unique and index.is_unique:
+        at = value.index.get_indexer(index)
+        if (at >= 0).all():
+            return value.iloc[at]
+        lost = rows_where(index, at < 0, most=3)
+        raise ArgumentError(
+            f"The row labels of {name}= are not those of the data (it has none for {lost}). Give the Series "
+            f"the data's index, or its values alone, as in {name}=w.to_numpy(), if the order is right."
+        )
+    raise ArgumentError(
+        f"Row labels occur more than once, and those of {name}= are not in the order of the data, so that "
+        "the rows cannot be matched. Use reset_index(drop=True) on both."
+    )
+
+
+def _flat(name: str, value: Any, n: int) -> Any:
+    """An array with one dimension and n values; an offset may be a column `(n, 1)`."""
+    if isinstance(value, (pd.DataFrame, dict, set, frozenset)):
+        raise ArgumentError(f"{name}= is a {type(value).__name__}; give {_ALLOWED}.")
+    try:
+        array = (
+            value if isinstance(value, (np.ndarray, pd.api.extensions.ExtensionArray)) else np.asarray(value)
+        )
+    except ValueError:
+        raise ArgumentError(f"{name}= is a ragged list; give {_ALLOWED}.") from None
+    if array.ndim == 2 and array.shape[1] == 1 and name in ("offset", "exposure", "y"):
+        array = array[:, 0]
+    if array.ndim != 1:
+        shape = f"has shape {array.shape}" if array.ndim else f"is {value!r}"
+        raise ArgumentError(f"{name}= {shape}; give {_ALLOWED}.")
+    if len(array) != n:
+        raise _length(name, len(array), n)
+    return array
+
+
+def _length(name: str, given: int, n: int) -> ArgumentError:
+    return ArgumentError(f"{name}= has {given} values, and the data have {n} rows; give one value per row.")

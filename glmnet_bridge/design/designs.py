@@ -1,0 +1,354 @@
+"""Designs: what a right-hand side has learnt from data, and how it turns rows into columns.
+
+    Design.learn(formula, values)     kinds, levels, contrasts, knots, means: once
+    design.encode(values)             any rows as a source of blocks, as often as needed
+
+Columns, their order, names and values are those of patsy to the last bit, with one
+exception: levels that no row has are dropped (and kept in `unused`), because their columns
+would be zero throughout.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data.rows import Columns, Layout
+from glmnet_bridge.design.codings import Coded, Learnt, code_terms
+from glmnet_bridge.design.encodings import Encoded, Plan, encoded, plan
+from glmnet_bridge.design.expressions import Expression, Scope, Value
+from glmnet_bridge.design.formulas import Formula
+from glmnet_bridge.design.levels import Boxed, as_categorical, places, recoded
+from glmnet_bridge.design.transforms import Transform
+from glmnet_bridge.errors import DataError, DataWarning, listed, nearest
+
+Array = np.ndarray
+Values = Mapping[str, Any]
+_HEAD = 100  # rows that suffice to see whether an expression gives numbers or levels, and how many columns
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """A categorical factor, for people and for the map to a network.
+
+    Attributes
+    ----------
+    name : the factor as it is written, such as `C(race)`
+    variable : the data column that it reads, or None if it reads several
+    levels : its levels in order
+    matrix : (levels, columns), the contrasts of its main effect (or of its first use)
+    columns : the names of the columns of its main effect; () without one
+    """
+
+    name: str
+    variable: str | None
+    levels: tuple[Any, ...]
+    matrix: Array
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A right-hand side with all that it learnt.
+
+    Attributes
+    ----------
+    formula : the formula it came from
+    learnt : each factor by its code: kind, width or levels
+    transforms : the state of each stateful call by its text
+    coded : the terms in patsy's order, with their contrasts
+    names : (p,) column names
+    plan : how columns are formed
+    rows : how many rows it learnt from
+    """
+
+    formula: Formula
+    learnt: Mapping[str, Learnt]
+    transforms: Mapping[str, Transform]
+    coded: tuple[Coded, ...]
+    names: tuple[str, ...]
+    plan: Plan
+    rows: int
+
+    @classmethod
+    def learn(cls, formula: Formula, values: Values) -> Design:
+        """Learn levels, knots and means from rows without missing values."""
+        n = _length(values, None)
+        if n == 0:
+            raise DataError("There are no rows to learn from.")
+        transforms: dict[str, Transform] = {}
+        for factor in formula.factors:
+            transforms.update(factor.expression.learn(values))
+        learnt = {
+            factor.name(): _examine(factor.expression, values, transforms) for factor in formula.factors
+        }
+        return cls.assemble(formula, learnt, transforms, code_terms(formula, learnt), n)
+
+    @classmethod
+    def assemble(
+        cls,
+        formula: Formula,
+        learnt: Mapping[str, Learnt],
+        transforms: Mapping[str, Transform],
+        coded: tuple[Coded, ...],
+        rows: int,
+    ) -> Design:
+        """The design of parts that are already known."""
+        names = tuple(
+            subterm.name(piece, learnt)
+            for term in coded
+            for subterm in term.subterms
+            for piece in subterm.pieces(learnt)
+        )
+        return cls(formula, learnt, transforms, coded, names, plan(coded, learnt, max(rows, 16)), rows)
+
+    @property
+    def layout(self) -> Layout:
+        return self.plan.layout
+
+    @property
+    def has_intercept(self) -> bool:
+        return self.formula.has_intercept
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """All data columns that the right side reads, offsets included."""
+        parts = [factor.expression for factor in self.formula.factors]
+        return frozenset().union(*(part.names for part in (*parts, *self.formula.offsets)))
+
+    @property
+    def terms(self) -> tuple[tuple[str, slice], ...]:
+        """Each term's name and where its columns stand."""
+        found, start = [], 0
+        for term in self.coded:
+            width = sum(1 for subterm in term.subterms for _ in subterm.pieces(self.learnt))
+            found.append((term.name, slice(start, start + width)))
+            start += width
+        return tuple(found)
+
+    @property
+    def factors(self) -> tuple[Grouping, ...]:
+        """The categorical factors, in the order of the formula."""
+        return tuple(
+            self._grouping(code, factor) for code, factor in self.learnt.items() if factor.categorical
+        )
+
+    @property
+    def unused(self) -> dict[str, tuple[Any, ...]]:
+        """Levels that were declared but had no row, by factor."""
+        return {code: factor.unused for code, factor in self.learnt.items() if factor.unused}
+
+    def encode(self, values: Values, *, unseen: str = "raise", index: pd.Index | None = None) -> Encoded:
+        """Read rows as a source of blocks.
+
+        Parameters
+        ----------
+        values : the columns by name, float64, int64 or bool arrays `(n,)` or Categoricals
+        unseen : what a level that was not learnt, or a value outside a spline's knots does:
+            "raise" names it and its rows, "nan" gives rows of nan
+        index : labels of the rows, for messages
+
+        Raises
+        ------
+        DataError
+            If a column is missing, of another kind, or not finite after its transform.
+        """
+        n = _length(values, index)
+        scope = Scope(values, self.transforms, unseen, index)
+        numbers: dict[str, Array] = {}
+        codes: dict[str, Array] = {}
+        for code, factor in self.learnt.items():
+            if factor.categorical:
+                codes[code] = _codes(factor, scope)
+            else:
+                numbers[code] = _numbers(factor, scope)
+        return encoded(self.plan, n, numbers, codes, scope.blank)
+
+    def matrix(self, values: Values, *, unseen: str = "raise", index: pd.Index | None = None) -> Array:
+        """The rows as one `(n, p)` array: for few rows, and for people."""
+        rows = self.encode(values, unseen=unseen, index=index)
+        return Columns(*rows.read(0, rows.n), rows.layout).matrix()
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain values; `from_json` restores the columns to the last bit."""
+        from glmnet_bridge.design.states import write
+
+        return write(self)
+
+    @classmethod
+    def from_json(
+        cls, state: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None
+    ) -> Design:
+        """The design that `to_json` wrote; the user's own functions must be given again."""
+        from glmnet_bridge.design.states import read
+
+        return read(state, functions)
+
+    def _grouping(self, code: str, factor: Learnt) -> Grouping:
+        uses = [
+            (subterm, self.names[where])
+            for (_, where), term in zip(self.terms, self.coded, strict=True)
+            for subterm in term.subterms
+            if code in subterm.contrasts
+        ]
+        alone = [use for use in uses if use[0].factors == (code,)]
+        subterm, columns = (alone or uses)[0]
+        read = factor.expression.names
+        return Grouping(
+            name=code,
+            variable=next(iter(read)) if len(read) == 1 else None,
+            levels=factor.levels,
+            matrix=subterm.contrasts[code].matrix,
+            columns=columns if alone else (),
+        )
+
+
+def _length(values: Values, index: pd.Index | None) -> int:
+    if index is not None:
+        return len(index)
+    if not values:
+        raise DataError("A design without columns needs index= to know the number of rows.")
+    return len(next(iter(values.values())))
+
+
+# --- learning -----------------------------------------------------------------------------
+
+
+def _examine(expression: Expression, values: Values, transforms: Mapping[str, Transform]) -> Learnt:
+    """The kind of a factor from its first rows; its levels, if it has any, from all rows."""
+    first = expression.run(Scope(_head(expression, values), transforms))
+    if _is_numeric(first):
+        return Learnt(expression, _width(first, expression))
+    value = expression.run(Scope(values, transforms))
+    contrast = value.contrast if isinstance(value, Boxed) else None
+    found = value.categorical() if isinstance(value, Boxed) else as_categorical(value)
+    if len(found) != _length(values, None):
+        raise DataError(f"{expression.code!r} gives {len(found)} rows for {_length(values, None)}.")
+    levels = found.categories.tolist()
+    rows = _count(found.codes, len(levels))
+    used = tuple(level for level, count in zip(levels, rows, strict=True) if count)
+    unused = tuple(level for level, count in zip(levels, rows, strict=True) if not count)
+    if len(used) == 1:
+        warnings.warn(
+            f"The factor {expression.code!r} has one level only ({used[0]!r}), so it explains nothing.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return Learnt(expression, 0, used, unused, contrast)
+
+
+def _head(expression: Expression, values: Values) -> Values:
+    return {name: values[name][:_HEAD] for name in expression.names if name in values}
+
+
+def _is_numeric(value: Value) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype != bool
+
+
+def _width(value: Array, expression: Expression) -> int:
+    if value.ndim == 0:
+        raise DataError(f"{expression.code!r} is a constant; the intercept is written 1.")
+    return 1 if value.ndim == 1 else value.shape[1]
+
+
+def _count(codes: Array, levels: int) -> Array:
+    """Rows per level; missing ones (-1) are not counted."""
+    return np.bincount(codes[codes >= 0] if len(codes) and codes.min() < 0 else codes, minlength=levels)
+
+
+# --- encoding -----------------------------------------------------------------------------
+
+
+def _numbers(factor: Learnt, scope: Scope) -> Array:
+    """The columns of a numeric factor: `(n, k)`, a view where it is a plain column."""
+    expression = factor.expression
+    value = expression.run(scope)
+    if not isinstance(value, np.ndarray):
+        raise DataError(
+            f"Column {expression.code!r} holds text or categories in the new data; the model learnt numbers. "
+            "Convert it, for instance with pd.to_numeric."
+        )
+    if value.dtype == bool:
+        value = value.view(np.int8)
+    columns = value[:, None] if value.ndim == 1 else value
+    if columns.shape != (_length(scope.values, scope.index), factor.width):
+        raise DataError(
+            f"{expression.code!r} gives an array of shape {columns.shape}, not {factor.width} columns."
+        )
+    if expression.column is None:
+        _check_finite(columns, expression, scope)
+    return columns
+
+
+def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:
+    """Refuse what a transform made infinite or undefined; plain columns were checked when they were read."""
+    with np.errstate(all="ignore"):
+        if np.isfinite(columns.sum()):
+            return
+    bad = ~np.isfinite(columns).all(axis=1)
+    if scope.blank is not None:
+        bad &= ~scope.blank
+    at = np.flatnonzero(bad)
+    if not len(at):
+        return
+    made = columns[at[0]][~np.isfinite(columns[at[0]])][0]
+    causes = [f"{name} = {scope.values[name][at[0]]}" for name in sorted(expression.names)]
+    raise DataError(
+        f"{expression.code!r} gives {made} in {len(at)} row{'s'[: len(at) - 1]} ({_rows(at, scope.index)}), "
+        f"where {listed(causes)}. Drop those rows or transform the column differently, such as np.log1p(x) for log(0)."
+    )
+
+
+def _codes(factor: Learnt, scope: Scope) -> Array:
+    """The code of each row among the learnt levels; rows of other levels are refused or left blank."""
+    value = factor.expression.run(scope)
+    _check_kind(value, factor)
+    inner = value.values if isinstance(value, Boxed) else value
+    found = as_categorical(inner)
+    place = places(found.categories.tolist(), factor.levels)
+    codes = recoded(found.codes, place)
+    if len(codes) != _length(scope.values, scope.index):
+        raise DataError(
+            f"{factor.expression.code!r} gives {len(codes)} rows, not {_length(scope.values, scope.index)}."
+        )
+    if not len(codes) or codes.min() >= 0:
+        return codes
+    unknown = codes < 0
+    if scope.outside != "nan":
+        raise DataError(_unseen(factor, found, unknown, scope.index))
+    scope.blank = unknown if scope.blank is None else scope.blank | unknown
+    return np.where(unknown, 0, codes)
+
+
+def _check_kind(value: Value, factor: Learnt) -> None:
+    """Numbers where the levels are text would each be an unseen level: say what is wrong instead."""
+    inner = value.values if isinstance(value, Boxed) else value
+    if _is_numeric(inner) and all(isinstance(level, str) for level in factor.levels):
+        raise DataError(
+            f"Column {factor.expression.code!r} holds numbers in the new data; the model learnt the levels "
+            f"{listed(factor.levels)}."
+        )
+
+
+def _unseen(factor: Learnt, found: pd.Categorical, unknown: Array, index: pd.Index | None) -> str:
+    """Which level is unknown, where, and what was learnt."""
+    at = np.flatnonzero(unknown)
+    levels = list(dict.fromkeys(found[at[:1000]]))
+    read = sorted(factor.expression.names)
+    name = read[0] if len(read) == 1 else factor.expression.code
+    which = (
+        f"level {levels[0]!r}" if len(levels) == 1 else f"levels {listed([repr(level) for level in levels])}"
+    )
+    return (
+        f"Column {name!r} has {which} in the new data (row{'s'[: len(at) - 1]} {_rows(at, index)}); the model learnt "
+        f"{listed(factor.levels, 8)}.{nearest(levels[0], factor.levels)} Drop those rows or refit with them."
+    )
+
+
+def _rows(at: Array, index: pd.Index | None) -> str:
+    return listed([int(i) if index is None else index[i] for i in at])

@@ -1,0 +1,86 @@
+"""Levels: categorical values, their order, and the contrasts that `C(...)` asks for.
+
+A categorical column is codes and levels, never strings per row. Levels are plain Python
+values in the order that patsy gives them: the order of the categories, or sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import patsy
+from patsy.util import SortAnythingKey
+
+from glmnet_bridge.errors import DataError, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Boxed:
+    """What `C(x, contrast, levels)` means: values, the contrast asked for, the order of levels."""
+
+    values: Any
+    contrast: Any = None
+    levels: tuple[Any, ...] | None = None
+
+    @classmethod
+    def wrap(cls, values: Any, contrast: Any, levels: tuple[Any, ...] | None) -> Boxed:
+        """Nested calls of `C` are merged; the outer one wins."""
+        if not isinstance(values, cls):
+            return cls(values, contrast, levels)
+        return cls(
+            values.values,
+            values.contrast if contrast is None else contrast,
+            values.levels if levels is None else levels,
+        )
+
+    def categorical(self) -> pd.Categorical:
+        """The values as a Categorical whose categories are in the order asked for."""
+        found = as_categorical(self.values)
+        if self.levels is None:
+            return found
+        place = places(found.categories.tolist(), self.levels)
+        unknown = [level for level, at in zip(found.categories, place, strict=True) if at < 0]
+        if unknown:
+            raise DataError(
+                f"levels={list(self.levels)} leaves out {listed(unknown)}, which the data contain."
+            )
+        return pd.Categorical.from_codes(recoded(found.codes, place), list(self.levels))
+
+
+def as_categorical(values: Any) -> pd.Categorical:
+    """Codes and sorted levels of an array; a Categorical comes back as it is."""
+    if isinstance(values, pd.Categorical):
+        return values
+    if values.ndim != 1:
+        raise DataError("C() takes one column; it was given several.")
+    if values.dtype == bool:
+        return pd.Categorical.from_codes(values.view(np.int8), [False, True])
+    codes, found = pd.factorize(values)
+    levels = found.tolist()
+    order = sorted(range(len(levels)), key=lambda at: SortAnythingKey(levels[at]))
+    place = np.empty(len(levels), dtype=np.intp)
+    place[order] = np.arange(len(levels))
+    return pd.Categorical.from_codes(recoded(codes, place), pd.Index([levels[at] for at in order]))
+
+
+def places(found: Sequence[Any], wanted: Sequence[Any]) -> np.ndarray:
+    """Where each of the levels `found` stands among those `wanted`; -1 for one that does not."""
+    at = {level: i for i, level in enumerate(wanted)}
+    return np.array([at.get(level, -1) for level in found], dtype=np.intp)
+
+
+def recoded(codes: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """`place[codes]` in the smallest integer type; missing (-1) stays -1. No copy where nothing moves."""
+    if np.array_equal(place, np.arange(len(place))):
+        return codes
+    table = np.append(place, -1).astype(np.min_scalar_type(-max(len(place), int(place.max(initial=0)) + 1)))
+    return table[codes]
+
+
+def contrast_named(name: str, *positional: Any, **settings: Any) -> Any:
+    """patsy's contrast object: `Treatment`, `Sum`, `Helmert`, `Diff` or `Poly`, with its setting."""
+    return getattr(patsy, name)(*positional, **settings)

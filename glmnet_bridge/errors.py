@@ -1,0 +1,84 @@
+"""Errors and warnings: what was given, where, what is allowed, what to do.
+
+Every error that a user can cause is a `BridgeError`, which is also a `ValueError`. Its
+message names the culprit (column, level, row, argument) and the next step. Warnings have
+a class each, so that they can be filtered, and are raised at most once per fit.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class BridgeError(ValueError):
+    """Root of all errors that bad input can cause."""
+
+
+class FormulaError(BridgeError):
+    """The formula cannot be read, or asks for something that is not allowed."""
+
+
+class DataError(BridgeError):
+    """A column, a row or a value does not fit what the model needs."""
+
+
+class ArgumentError(BridgeError, TypeError):
+    """An argument has an unknown name, or a value outside its range."""
+
+
+class FitError(BridgeError):
+    """The fit failed, and the caller asked for an error (`strict=True`)."""
+
+
+class MissingExtraError(BridgeError, ImportError):
+    """An optional package is needed; the message names the extra that brings it."""
+
+
+class BridgeWarning(UserWarning):
+    """Root of all warnings."""
+
+
+class FormulaWarning(BridgeWarning):
+    """The formula means something else than it seems to say."""
+
+
+class DataWarning(BridgeWarning):
+    """The numbers are right, but the data deserve a second look."""
+
+
+class ConvergenceWarning(BridgeWarning):
+    """The fit stopped before the maximum of the likelihood."""
+
+
+class SeparationWarning(BridgeWarning):
+    """Some coefficients have no finite estimate."""
+
+
+class AliasWarning(BridgeWarning):
+    """Some columns are linear combinations of others and were left out."""
+
+
+def nearest(word: object, allowed: Iterable[object]) -> str:
+    """`" Did you mean 'x'?"` for the allowed word nearest to `word`, or an empty string."""
+    names = [str(name) for name in allowed]
+    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
+    if not close:
+        lower = {name.lower(): name for name in names}
+        close = [lower[str(word).lower()]] if str(word).lower() in lower else []
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def listed(items: Sequence[object], most: int = 5) -> str:
+    """`a, b, c and 4 more`: at most `most` items, in words."""
+    shown = ", ".join(str(item) for item in items[:most])
+    left = len(items) - most
+    return f"{shown} and {left} more" if left > 0 else shown
+
+
+def missing_extra(package: str, extra: str) -> MissingExtraError:
+    """The error for an optional package that is not installed."""
+    return MissingExtraError(
+        f"This needs the package {package!r}, which is not installed. "
+        f'Install it with: pip install "glmnet_bridge[{extra}]"'
+    )

@@ -1,0 +1,112 @@
+"""Coordinates: centred and scaled columns, without a copy of the data.
+
+    x* = (x - shift) * scale        beta = T beta*        cov = T cov* T'
+
+A column is only moved when it needs it: centred when its mean is more than two standard
+deviations from 0 (and the model has an intercept to take the difference), scaled by a
+power of two, which is exact, when it is far from unit size. Blocks are moved while they
+are in cache. What the user sees is mapped back with the p x p matrix T.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.errors import DataError, listed
+
+Array = np.ndarray
+
+FAR = 2.0  # standard deviations between mean and 0
+UNIT = 8.0  # columns of size 1/8 to 8 are left as they are
+LIMIT = 1e150  # beyond it squares overflow
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """Shift and scale of the dense columns, or None where no column needs them.
+
+    Attributes
+    ----------
+    shift, scale : (q,) arrays or None
+    to_raw : (p, p) array T, or None for the identity
+    """
+
+    shift: Array | None = None
+    scale: Array | None = None
+    to_raw: Array | None = None
+
+    def raw(self, theta: Array) -> Array:
+        """Coefficients of the raw columns."""
+        return theta if self.to_raw is None else self.to_raw @ theta
+
+    def own(self, beta: Array) -> Array:
+        """Coefficients in these coordinates, from those of the raw columns."""
+        return beta if self.to_raw is None else np.linalg.solve(self.to_raw, beta)
+
+    def covariance(self, covariance: Array) -> Array:
+        return covariance if self.to_raw is None else self.to_raw @ covariance @ self.to_raw.T
+
+    def information(self, info: Array) -> Array:
+        if self.to_raw is None:
+            return info
+        inverse = np.linalg.inv(self.to_raw)
+        return inverse.T @ info @ inverse
+
+    def score(self, score: Array) -> Array:
+        return score if self.to_raw is None else np.linalg.solve(self.to_raw.T, score)
+
+
+def choose(rows: Rows, names: tuple[str, ...], constant: int | None) -> Coordinates:
+    """Coordinates for these rows; `constant` is the position of the intercept, or None.
+
+    Raises
+    ------
+    DataError
+        for a column so large or small that its squares leave the floating-point range
+    """
+    at = rows.source.layout
+    if not len(at.at_dense):
+        return Coordinates()
+    mean, deviation, size = _moments(rows)
+    extreme = (size > LIMIT) | ((size < 1.0 / LIMIT) & (size > 0))
+    if extreme.any():
+        which = [f"{names[at.at_dense[j]]} (about {size[j]:.0e})" for j in np.flatnonzero(extreme)]
+        raise DataError(
+            f"Column {listed(which)} is outside the range in which squares can be formed. "
+            "Change its unit, for example multiply it by a power of ten."
+        )
+    shift = np.where(np.abs(mean) > FAR * deviation, mean, 0.0) if constant is not None else np.zeros_like(mean)
+    spread = np.where(shift != 0, deviation, size)
+    # a column that is constant but for rounding is left at its raw size, so that the rank rule sees it
+    spread = np.where(spread > 1e-14 * size, spread, size)
+    power = np.round(np.log2(np.where(spread > 0, spread, 1.0)))
+    scale = np.where(np.abs(power) > np.log2(UNIT), 2.0**-power, 1.0)
+    if not shift.any() and (scale == 1.0).all():
+        return Coordinates()
+    to_raw = np.eye(at.width)
+    to_raw[at.at_dense, at.at_dense] = scale
+    if constant is not None:
+        to_raw[constant, at.at_dense] -= shift * scale
+    return Coordinates(shift if shift.any() else None, None if (scale == 1.0).all() else scale, to_raw)
+
+
+def _moments(rows: Rows) -> tuple[Array, Array, Array]:
+    """Mean, standard deviation and root mean square of the dense columns, from at most 32 runs of rows."""
+    spans = rows.spans()
+    if len(spans) > 32:
+        starts = np.linspace(0, rows.n - 1024, 32).astype(int)
+        spans = [(int(start), int(start) + 1024) for start in starts]
+    dense = [rows.source.read(*span)[0] for span in spans]
+    n = max(sum(len(part) for part in dense), 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sum(part.sum(axis=0) for part in dense) / n
+        # shifted first, then squared: means far from 0 would cancel
+        variance = sum(((part - mean) ** 2).sum(axis=0) for part in dense) / n
+        size = np.sqrt(variance + mean**2)
+        large = np.max([np.abs(part).max(axis=0, initial=0.0) for part in dense], axis=0)
+    # squares under- or overflow outside 1e-150 .. 1e150: the largest value says the size there
+    outside = (large > LIMIT) | (large < 1.0 / LIMIT)
+    return mean, np.where(outside, 0.0, np.sqrt(variance)), np.where(outside, large, size)

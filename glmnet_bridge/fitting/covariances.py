@@ -1,0 +1,112 @@
+"""Coefficients of the columns and their covariance, for any affine network.
+
+    beta = fold(theta)        cov(beta) = A cov(theta) A',   A = d beta / d theta
+
+For a GLM A is the identity, or picks the independent columns. A column that was left out as
+aliased has no coefficient (nan), one that separates the data has an infinite one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from glmnet_bridge.errors import ArgumentError, nearest
+from glmnet_bridge.fitting import linalg
+from glmnet_bridge.fitting.estimates import Estimate
+from glmnet_bridge.model.networks import fold, fold_jacobian
+
+Array = np.ndarray
+
+KINDS = ("expected", "observed")
+
+
+def representer(estimate: Estimate) -> Array:
+    """Finite coefficients `(p,)` that give every row's linear predictor: 0 for columns left out."""
+    return fold(estimate.model.network, estimate.theta)[:, 0]
+
+
+def coefficients(estimate: Estimate) -> Array:
+    """Coefficients `(p,)`: nan where aliased (or of undecided sign at infinity), infinite where separated."""
+    beta = representer(estimate).copy()
+    status = np.array(states(estimate))
+    beta[(status == "aliased") | (status == "either")] = np.nan
+    beta[status == "+inf"] = np.inf
+    beta[status == "-inf"] = -np.inf
+    return beta
+
+
+def states(estimate: Estimate) -> tuple[str, ...]:
+    """Per column: finite, +inf, -inf, either (infinite, sign open) or aliased."""
+    status = ["finite"] * len(estimate.model.columns)
+    if estimate.separation is not None:
+        status = list(estimate.separation.status)
+    if estimate.rank is not None:
+        for j in estimate.rank.dropped:
+            status[j] = "aliased"
+    return tuple(status)
+
+
+def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1.0) -> Array:
+    """Covariance `(p, p)` of the coefficients; nan for those that are not finite.
+
+    Parameters
+    ----------
+    estimate : a fit
+    kind : "expected" or "observed" information
+    dispersion : what multiplies the inverse information
+
+    Raises
+    ------
+    ArgumentError
+        for another kind
+    """
+    if kind not in KINDS:
+        raise ArgumentError(f"vcov={kind!r} is unknown; there are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
+    p = len(estimate.model.columns)
+    theta = _of_theta(estimate, kind)
+    if theta is None:
+        return np.full((p, p), np.nan)
+    network = estimate.model.network
+    if network.plain:
+        out = theta * dispersion
+    else:
+        jacobian = fold_jacobian(network, estimate.theta)
+        out = jacobian @ theta @ jacobian.T * dispersion
+    gone = np.array(states(estimate)) != "finite"
+    if gone.any():
+        out = out.copy()
+        out[gone] = np.nan
+        out[:, gone] = np.nan
+    return out
+
+
+def _of_theta(estimate: Estimate, kind: str) -> Array | None:
+    """Covariance of theta at dispersion 1; any generalised inverse where theta is redundant."""
+    if kind == "expected" and estimate.covariance is not None:
+        return estimate.covariance
+    info = estimate.sums.expected if kind == "expected" else estimate.sums.observed
+    if info is None:
+        return None
+    diagonal = estimate.model.penalty.diagonal(estimate.model.network.entries)
+    used = linalg.factor(info if diagonal is None else info + np.diag(diagonal))
+    if used is not None:
+        inverse = used.inverse()
+        return inverse if diagonal is None else inverse @ info @ inverse
+    if kind == "observed":
+        return None  # not positive definite: theta is no maximum, or not identified
+    return linalg.generalised_inverse(info)
+
+
+def equation(weights: Array, names: list[str], digits: int = 6) -> str:
+    """A linear combination in words: `z + 2*z2 - Intercept`; coefficients within rounding of 0 are left out."""
+    size = np.abs(weights).max(initial=0.0)
+    parts = []
+    for weight, name in zip(weights, names, strict=True):
+        if abs(weight) <= 1e-9 * max(size, 1e-300):
+            continue
+        near = round(weight)
+        value = float(near) if near and abs(weight - near) < 1e-9 * abs(near) else float(weight)
+        amount = "" if abs(value) == 1.0 else f"{abs(value):.{digits}g}*"
+        parts.append(f"{'-' if value < 0 else '+'} {amount}{name}")
+    text = " ".join(parts)
+    return "0" if not text else text[2:] if text.startswith("+") else f"-{text[2:]}"

@@ -1,0 +1,376 @@
+"""The fit: from a model and rows to an `Estimate`.
+
+    coordinates -> start -> Newton -> rank and aliases -> separation -> covariance
+
+Newton runs in centred and scaled columns; everything is mapped back at the end. Rank is
+only examined when the information is nearly singular, separation only when the decrement
+shrinks geometrically instead of quadratically; both are then decided exactly (a QR of the
+columns, a linear programme), not guessed from the size of a coefficient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
+from glmnet_bridge.errors import ArgumentError, DataError
+from glmnet_bridge.fitting import coordinates, irls, large, linalg, separation, starts
+from glmnet_bridge.fitting.coordinates import Coordinates
+from glmnet_bridge.fitting.linalg import Rank
+from glmnet_bridge.fitting.separation import Separation
+from glmnet_bridge.fitting.traces import Step, Trace
+from glmnet_bridge.model.models import Model, Sums
+from glmnet_bridge.model.networks import Affine, Inputs, Network
+
+Array = np.ndarray
+
+# below this the information cannot tell an ill-conditioned design from aliased columns
+SUSPECT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a fit found: one parameter vector, one likelihood, one information matrix.
+
+    Attributes
+    ----------
+    model : the model; its network reads only the independent columns
+    theta : (P,) parameters
+    sums : log-likelihood, score, observed and expected information at theta, dispersion 1
+    covariance : (P, P) inverse expected information at dispersion 1 (with a penalty: of the
+        penalised estimator, `(I+P)^-1 I (I+P)^-1`); None where inference does not apply
+    outcome : "converged", "rank deficient" (converged, aliased columns left out), "separated",
+        "boundary", "step limit", "early stop", "diverged", "interrupted"
+    distance : Newton decrement at theta, in standard errors; with a penalty, of the penalised
+        optimum
+    trace : the steps
+    rank : which columns were aliased, or None
+    separation : which coefficients are infinite, or None
+    note : the outcome in a sentence
+    """
+
+    model: Model
+    theta: Array
+    sums: Sums
+    covariance: Array | None
+    outcome: str
+    distance: float
+    trace: Trace
+    rank: Rank | None = None
+    separation: Separation | None = None
+    note: str = ""
+
+    @property
+    def converged(self) -> bool:
+        """Whether theta is the maximum of the likelihood (of the independent columns)."""
+        return self.outcome in ("converged", "rank deficient")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a fit stops: `tol` in standard errors, at most `max_steps` steps."""
+
+    tol: float = 1e-9
+    max_steps: int = 50
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.tol, int | float) and 0 < self.tol < 1):
+            raise ArgumentError(f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9.")
+        if not (isinstance(self.max_steps, int) and not isinstance(self.max_steps, bool) and self.max_steps >= 0):
+            raise ArgumentError(f"max_steps={self.max_steps!r}: give a whole number, zero or more.")
+
+
+def estimate(
+    model: Model, rows: Rows, *, start: Array | None = None, limits: Limits | None = None, nobs: float | None = None
+) -> Estimate:
+    """Maximise the likelihood of a network of one affine layer over its columns.
+
+    Parameters
+    ----------
+    model : its network must be the columns' own (`networks.single_unit`)
+    rows : all rows
+    start : (p,) coefficients to start from, or None
+    limits : tolerance and step limit
+    nobs : number of observations, for the dispersion in the stopping rule; rows by default
+
+    Raises
+    ------
+    DataError
+        where a column, weight or offset makes the likelihood undefined
+    """
+    limits = limits or Limits()
+    with one_blas_thread():
+        constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
+        axes = coordinates.choose(rows, model.columns, constant)
+        problem = _Problem(model, rows.standardised(axes.shift, axes.scale), axes, constant, limits, nobs or rows.n)
+        return _examined(problem, start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What stays the same while columns and rows are left out."""
+
+    model: Model
+    rows: Rows
+    axes: Coordinates
+    constant: int | None
+    limits: Limits
+    nobs: float
+    kept: Array | None = None
+
+    def reduced(self) -> Model:
+        return self.model if self.kept is None else replace(self.model, network=_select(self.model, self.kept))
+
+    def objective(self, model: Model) -> irls.Objective:
+        free = model.family.distribution.free_dispersion
+        return irls.Objective(
+            lambda theta, want: model.sums(self.rows, theta, want),
+            self._penalty(model),
+            self.nobs - model.network.parameters if free else None,
+        )
+
+    def _penalty(self, model: Model) -> Array | None:
+        """The penalty in standard coordinates: T' D T."""
+        diagonal = model.penalty.diagonal(model.network.entries)
+        if diagonal is None:
+            return None
+        to_raw = self._to_raw()
+        return np.diag(diagonal) if to_raw is None else to_raw.T @ (diagonal[:, None] * to_raw)
+
+    def _to_raw(self) -> Array | None:
+        to_raw = self.axes.to_raw
+        return to_raw if to_raw is None or self.kept is None else to_raw[np.ix_(self.kept, self.kept)]
+
+    def position(self) -> int | None:
+        """Where the intercept stands among the kept columns."""
+        if self.constant is None or self.kept is None:
+            return self.constant
+        at = np.flatnonzero(self.kept == self.constant)
+        return int(at[0]) if len(at) else None
+
+    def own_axes(self) -> Coordinates:
+        return self.axes if self.kept is None else replace(self.axes, to_raw=self._to_raw())
+
+
+def _select(model: Model, kept: Array) -> Network:
+    """The network on some of the columns."""
+    names = tuple(model.columns[j] for j in kept)
+    matrix = np.eye(len(model.columns))[:, kept]
+    entries = tuple(model.network.entries[j] for j in kept)
+    return Network(Inputs(names, matrix), (Affine(len(kept), 1, bias=False),), entries)
+
+
+def _examined(problem: _Problem, start: Array | None) -> Estimate:
+    """Solve; where the information is nearly singular decide rank, where Newton crawls decide separation."""
+    path = _solve(problem, start, watch=geometric)
+    ranks = None
+    if path.outcome == "singular" or (path.end.factor is not None and path.end.factor.rcond < SUSPECT):
+        ranks = _rank(problem)
+        if len(ranks.dropped):
+            problem = replace(problem, kept=ranks.kept)
+            path = _solve(problem, start, watch=geometric)
+    if path.outcome in ("singular", "suspicious"):
+        found = _separated(problem)
+        if found is not None:
+            return _limit(problem, found, ranks)
+        path = _solve(problem, problem.own_axes().raw(path.end.theta), watch=None)
+    return _finished(problem, path, ranks)
+
+
+def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]], bool] | None) -> irls.Path:
+    model = problem.reduced()
+    objective = problem.objective(model)
+    if start is None:
+        theta = starts.start(model, problem.rows, problem.position())
+    else:
+        theta = problem.own_axes().own(_checked_start(start, problem))
+    path = None
+    if large.worthwhile(model, problem.rows):
+        path = large.solve(objective, model, problem.rows, theta, problem.limits.tol, problem.limits.max_steps)
+    if path is None:
+        polish = problem.rows.n * len(theta) < 400_000
+        path = irls.newton(
+            objective,
+            theta,
+            tol=problem.limits.tol,
+            max_steps=problem.limits.max_steps,
+            polish=polish,
+            watch=watch,
+        )
+    if not np.isfinite(path.end.sums.loglik):
+        _complain(problem)
+    return path
+
+
+def _checked_start(start: Array, problem: _Problem) -> Array:
+    beta = np.asarray(start, dtype=float).ravel()
+    names = problem.model.columns
+    if problem.kept is not None and len(beta) == len(names):
+        beta = beta[problem.kept]
+    expected = len(names) if problem.kept is None else len(problem.kept)
+    if len(beta) != expected or not np.isfinite(beta).all():
+        raise ArgumentError(
+            f"start has {len(beta)} numbers; give {len(names)} finite ones, in the order {', '.join(names)}."
+        )
+    return beta
+
+
+def _complain(problem: _Problem) -> None:
+    """The likelihood is not a number at a start inside its domain: find the culprit among the columns."""
+    for block in problem.rows.blocks():
+        matrix = block.columns.matrix()
+        bad = ~np.isfinite(matrix)
+        if bad.any():
+            row, column = (int(i) for i in np.argwhere(bad)[0])
+            raise DataError(
+                f"Column {problem.model.columns[column]} has the value {matrix[row, column]}. "
+                "Remove or replace rows that are not finite."
+            )
+    raise DataError(
+        f"The likelihood ({problem.model.family.title}) is not finite at the start. "
+        "Give start= with a valid linear predictor in every row, or another link."
+    )
+
+
+def geometric(steps: list[Step]) -> bool:
+    """Whether the decrement shrinks by a constant factor near the optimum: Newton's sign of separation."""
+    if len(steps) < 5 or steps[-1].distance >= 1.0:
+        return False
+    distances = [step.distance for step in steps[-4:]]
+    ratios = [b / a for a, b in zip(distances[:-1], distances[1:], strict=True) if a > 0]
+    return len(ratios) == 3 and all(0.35 < ratio < 0.95 for ratio in ratios)
+
+
+def _rank(problem: _Problem) -> Rank:
+    """R's rank decision on the unweighted columns of the rows that count."""
+
+    def counts(block: Block) -> Array:
+        return (block.weights > 0).astype(float)
+
+    r = linalg.rows_triangle(problem.rows, counts)
+    at = problem.rows.source.layout
+    norms = np.sqrt((r * r).sum(axis=0))
+    raw = norms.copy()
+    if problem.axes.shift is not None:
+        scale = 1.0 if problem.axes.scale is None else problem.axes.scale
+        raw[at.at_dense] = np.hypot(
+            norms[at.at_dense], np.abs(problem.axes.shift * scale) * np.sqrt(problem.rows.n)
+        )
+    found = linalg.rank(r, raw)
+    return found if problem.axes.to_raw is None else _raw_equations(found, problem.axes.to_raw)
+
+
+def _raw_equations(found: Rank, to_raw: Array) -> Rank:
+    """Alias equations between raw columns: U* = U T, so U_d T_dd = U* ... solved for the dropped ones."""
+    if not len(found.dropped):
+        return found
+    # null vectors of the standard columns are mapped to null vectors of the raw ones
+    nulls = np.zeros((len(to_raw), len(found.dropped)))
+    nulls[found.dropped, np.arange(len(found.dropped))] = 1.0
+    nulls[found.kept] = -found.equations.T
+    nulls = to_raw @ nulls
+    solved = np.linalg.solve(nulls[found.dropped].T, nulls[found.kept].T)
+    return replace(found, equations=-solved)
+
+
+def _separated(problem: _Problem) -> Separation | None:
+    model = problem.reduced()
+    if model.penalty.strength > 0:
+        return None
+    sides = separation.sides(model.family, problem.rows.response[:, 0])
+    if sides is None:
+        return None
+    kept = np.arange(len(problem.model.columns)) if problem.kept is None else problem.kept
+    found = separation.prove(problem.rows, sides, kept)
+    if found is None or problem.axes.to_raw is None:
+        return found
+    return replace(found, direction=problem.axes.to_raw @ found.direction)
+
+
+def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate:
+    """The fit that separated data tend to: rows at infinity fit perfectly, the others decide what stays finite."""
+    rest = replace(problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights)))
+    staying = _rank(rest).kept if (rest.rows.weights > 0).any() else np.array([], dtype=int)
+    if problem.kept is not None:
+        staying = np.intersect1d(staying, problem.kept)
+    rest = replace(rest, kept=staying)
+    if len(staying):
+        path = _solve(rest, None, watch=None)
+    else:
+        sums = Sums(0.0, np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)))
+        path = irls.Path(irls.Point(np.zeros(0), sums, 0.0, decrement=0.0), (), "converged")
+    ended = _finished(rest, path, ranks)
+    return replace(ended, outcome="separated", separation=found, rank=ranks)
+
+
+def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimate:
+    """Covariance and everything else, in the columns that the user knows."""
+    model, axes, end = problem.reduced(), problem.own_axes(), path.end
+    sums = end.sums
+    if sums.expected is None or sums.observed is None:
+        sums = model.sums(problem.rows, end.theta, "both")
+    aliased = ranks is not None and len(ranks.dropped) > 0
+    outcome = {"converged": "rank deficient" if aliased else "converged", "singular": "diverged"}.get(
+        path.outcome, path.outcome
+    )
+    if outcome in ("stalled", "step limit") and _at_boundary(problem, model, end):
+        outcome = "boundary"
+    elif outcome in ("stalled", "suspicious"):
+        outcome = "step limit"
+    steps = tuple(replace(step, theta=axes.raw(step.theta)) for step in path.steps)
+    return Estimate(
+        model=model,
+        theta=axes.raw(end.theta),
+        sums=Sums(
+            sums.loglik,
+            None if sums.score is None else axes.score(sums.score),
+            None if sums.observed is None else axes.information(sums.observed),
+            None if sums.expected is None else axes.information(sums.expected),
+        ),
+        covariance=_covariance(problem, model, sums, end),
+        outcome=outcome,
+        distance=end.decrement,
+        trace=Trace(steps, model.network.entries),
+        rank=ranks if aliased else None,
+    )
+
+
+def _at_boundary(problem: _Problem, model: Model, end: irls.Point) -> bool:
+    """Whether the next step leaves the link's domain."""
+    if end.step is None:
+        return False
+    return not np.isfinite(model.sums(problem.rows, end.theta + end.step, "value").loglik)
+
+
+def _covariance(problem: _Problem, model: Model, sums: Sums, end: irls.Point) -> Array | None:
+    """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows."""
+    if sums.expected is None:
+        return None
+    axes = problem.own_axes()
+    penalty = problem.objective(model).penalty
+    if penalty is not None:
+        used = linalg.factor(sums.expected + penalty)
+        if used is None:
+            return None
+        inverse = used.inverse()
+        return axes.covariance(inverse @ sums.expected @ inverse)
+    used = linalg.factor(sums.expected)
+    if used is not None and used.rcond >= linalg.DOUBTFUL:
+        return axes.covariance(used.inverse())
+    r = linalg.rows_triangle(problem.rows, _root_weight(model, end.theta))
+    at = slice(None) if problem.kept is None else problem.kept
+    r = r[:, at] if problem.kept is None else linalg.triangle(r[:, at]).r
+    if r.shape[0] < r.shape[1] or not (np.abs(np.diag(r)) > 0).all():
+        return None
+    return axes.covariance(linalg.inverse_from_triangle(r))
+
+
+def _root_weight(model: Model, theta: Array) -> Callable[[Block], Array]:
+    def root(block: Block) -> Array:
+        local = model.family.local(block.response, model.eta(block, theta))
+        return np.sqrt(block.weights * local.expected[:, 0])
+
+    return root

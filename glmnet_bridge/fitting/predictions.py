@@ -1,0 +1,81 @@
+"""Answers row by row: linear predictor, mean, standard errors, residuals; in blocks.
+
+Under separation the fit is a limit: a row on which the separating direction is not zero has
+a linear predictor of plus or minus infinity, and its mean is the limit of the inverse link.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.errors import ArgumentError, nearest
+from glmnet_bridge.fitting.covariances import representer
+from glmnet_bridge.fitting.estimates import Estimate
+
+Array = np.ndarray
+
+RESIDUALS = ("deviance", "pearson", "response", "working")
+
+
+def linear_predictor(estimate: Estimate, rows: Rows) -> Array:
+    """eta `(n,)`, offset included; infinite where separation sends it."""
+    out = np.empty(rows.n)
+    direction = None if estimate.separation is None else estimate.separation.direction
+    for start, stop in rows.spans():
+        block = rows.block(start, stop)
+        eta = estimate.model.eta(block, estimate.theta)[:, 0]
+        if direction is not None:
+            way = block.columns.dot(direction[:, None])[:, 0]
+            size = block.columns.dot(np.abs(direction)[:, None])[:, 0]
+            eta = np.where(np.abs(way) > 1e-9 * np.maximum(np.abs(size), 1e-300), np.sign(way) * np.inf, eta)
+        out[start:stop] = eta
+    return out
+
+
+def standard_errors(rows: Rows, covariance: Array) -> Array:
+    """Standard error `(n,)` of each row's linear predictor, `sqrt(x' V x)`; V `(p, p)` without nan."""
+    out = np.empty(rows.n)
+    for start, stop in rows.spans():
+        matrix = rows.block(start, stop).columns.matrix()
+        out[start:stop] = np.sqrt(np.maximum(np.einsum("ij,ij->i", matrix @ covariance, matrix), 0.0))
+    return out
+
+
+def term_contributions(estimate: Estimate, rows: Rows, terms: tuple[tuple[str, slice], ...]) -> dict[str, Array]:
+    """`X_term beta_term` `(n,)` for each term; they add up to the linear predictor without offset."""
+    beta = representer(estimate)
+    out = {name: np.empty(rows.n) for name, _ in terms}
+    for start, stop in rows.spans():
+        matrix = rows.block(start, stop).columns.matrix()
+        for name, run in terms:
+            out[name][start:stop] = matrix[:, run] @ beta[run]
+    return out
+
+
+def residuals(estimate: Estimate, rows: Rows, kind: str) -> Array:
+    """Residuals `(n,)`: "deviance", "pearson", "response" (y - mean) or "working" ((y - mean) / slope).
+
+    Deviance and Pearson residuals carry the root of the prior weights and trials, as in R.
+
+    Raises
+    ------
+    ArgumentError
+        for another kind
+    """
+    if kind not in RESIDUALS:
+        raise ArgumentError(f"Residuals of kind {kind!r} are unknown; there are {', '.join(RESIDUALS)}."
+                            f"{nearest(kind, RESIDUALS)}")  # fmt: skip
+    family, y, w = estimate.model.family, rows.response[:, 0], rows.weights
+    eta = linear_predictor(estimate, rows)
+    mean = family.mean(eta)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if kind == "response":
+            return y - mean
+        if kind == "working":
+            return (y - mean) / family.slope(eta)
+        if kind == "pearson":
+            raw = np.sqrt(w) * (y - mean) / np.sqrt(family.variance(mean))
+            return np.where(y == mean, 0.0, raw)
+        half = family.local(y[:, None], eta[:, None]).loglik[:, 0]
+    return np.sign(y - mean) * np.sqrt(np.maximum(-2.0 * w * half, 0.0))

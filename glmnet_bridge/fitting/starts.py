@@ -1,0 +1,109 @@
+"""Where a fit starts: the constant that the response's mean asks for.
+
+    eta = link(weighted mean of y) - mean offset, in every row
+
+With an intercept that is one number; without, its projection on the columns. A start
+outside the link's domain (an identity link beside an offset, say) falls back to R's: a
+least-squares fit of the linked responses, pulled inside their range.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from glmnet_bridge.data.rows import Block, Rows
+from glmnet_bridge.errors import FitError
+from glmnet_bridge.fitting.linalg import factor
+from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.models import Model, Sums
+
+Array = np.ndarray
+
+
+def start(model: Model, rows: Rows, constant: int | None) -> Array:
+    """Parameters `(P,)` of a network of one affine layer, inside the likelihood's domain.
+
+    Raises
+    ------
+    FitError
+        if no start inside the domain is found; the message says to give `start=`
+    """
+    level = float(model.family.link.function(np.float64(inside(model.family, rows))))
+    offset = _mean_offset(model, rows, level)
+    if constant is not None:
+        theta = np.zeros(model.network.parameters)
+        theta[constant] = level - offset
+        candidates = [theta]
+    else:
+        candidates = [project(model, rows, lambda block: np.full_like(block.response, level) - _offset(block))]
+    for theta in candidates:
+        if np.isfinite(model.sums(rows, theta, "value").loglik):
+            return theta
+    theta = project(model, rows, lambda block: _linked(model.family, block) - _offset(block))
+    if np.isfinite(model.sums(rows, theta, "value").loglik):
+        return theta
+    raise FitError(
+        f"No starting value lies inside the domain of the {model.family.link.name} link "
+        f"({model.family.title}). Give start=, one number per column, with a valid linear predictor in every row."
+    )
+
+
+def inside(family: Family, rows: Rows) -> float:
+    """Weighted mean of the response, kept off the edge of its range."""
+    w, y = rows.weights, rows.response[:, 0]
+    total = float(w.sum())
+    mean = float(w @ y) / total
+    support = family.distribution.support
+    if support == "binomial":
+        edge = 0.5 / (total + 1.0)
+        return min(max(mean, edge), 1.0 - edge)
+    if support == "count":
+        return mean if mean > 0 else 0.5 / (total + 1.0)
+    if support == "real" and family.link.name in ("log", "inverse") and mean <= 0:
+        return max(float(np.abs(y).mean()), 1e-3)
+    return mean
+
+
+def project(model: Model, rows: Rows, target: object) -> Array:
+    """Least-squares parameters for `target(block)` as linear predictor."""
+    body = model.network.at(np.zeros(model.network.parameters))
+
+    def part(block: Block) -> Sums:
+        _, tape = body.forward(block.columns)
+        w = (block.weights > 0).astype(float)[:, None]
+        goal = target(block)  # type: ignore[operator]
+        return Sums(0.0, body.score(tape, w * goal), body.info(tape, w * np.ones_like(block.response)))
+
+    sums = rows.sum(part)
+    used = factor(sums.observed) if sums.observed is not None else None
+    if used is None or sums.score is None:
+        return np.zeros(model.network.parameters)
+    return used.solve(sums.score)
+
+
+def _mean_offset(model: Model, rows: Rows, level: float) -> float:
+    """The constant that the offset replaces; exact for the log link, where it multiplies the mean."""
+    if rows.offset is None:
+        return 0.0
+    w, offset = rows.weights, rows.offset[:, 0]
+    middle = float(w @ offset / w.sum())
+    if model.family.link.name != "log" or model.family.name == "binomial":
+        return middle
+    return middle + float(np.log(w @ np.exp(np.minimum(offset - middle, 700.0)) / w.sum()))
+
+
+def _offset(block: Block) -> Array | float:
+    return 0.0 if block.offset is None else block.offset
+
+
+def _linked(family: Family, block: Block) -> Array:
+    """The link of each response, pulled inside: what R calls mustart."""
+    y, w = block.response, block.weights[:, None]
+    support = family.distribution.support
+    if support == "binomial":
+        y = (w * y + 0.5) / (w + 1.0)
+    elif support == "count":
+        y = y + 0.1
+    elif support == "real" and family.link.name in ("log", "inverse"):
+        y = np.where(y > 0, y, 1e-3)
+    return family.link.function(y)

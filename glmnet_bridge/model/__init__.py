@@ -1,0 +1,1 @@
+"""Stage 3: the one model, theta to sums."""

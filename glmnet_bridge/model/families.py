@@ -1,0 +1,327 @@
+"""Families: a distribution and a link, in the words of both trades.
+
+    mu = inverse_link(eta)        the network says: output = activation(eta)
+    loss = mean of -l             the GLM says: deviance = -2 sum l
+
+A `Family` joins a distribution, a link and the kernel that computes both at eta (see
+`kernels`). It is frozen and carries no state of any model. A new family is a kernel class,
+a line in `KERNELS` and, if need be, an entry in `DISTRIBUTIONS` or `LINKS`; it then enters
+every law in `tests/laws`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from glmnet_bridge.errors import ArgumentError, nearest
+from glmnet_bridge.model import kernels
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link function with its inverse, the inverse's slope, and the network's word for it."""
+
+    name: str
+    function: Callable[[Array], Array]
+    inverse: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    activation: str
+    domain: str = "any real number"
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A distribution: variance function, what its response can be, and its constants.
+
+    Attributes
+    ----------
+    name : the word in formulas and tables
+    support : "binomial", "count", "positive" or "real"; what a response can be
+    variance : variance function of the mean, at dispersion 1
+    free_dispersion : whether the dispersion is estimated (else it is 1)
+    loss : what the network calls minus the log-likelihood per row
+    canonical : name of the default link
+    """
+
+    name: str
+    title: str
+    support: str
+    variance: Callable[[Array], Array]
+    free_dispersion: bool
+    loss: str
+    canonical: str
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A distribution with a link; `local` is the kernel at eta.
+
+    Examples
+    --------
+    >>> from glmnet_bridge.model.families import binomial
+    >>> family = binomial(link="probit")
+    >>> family
+    binomial(link='probit')
+    >>> family.mean(np.array([0.0])).tolist()
+    [0.5]
+    """
+
+    distribution: Distribution
+    link: Link
+    kernel: Callable[[Array, Array], Any]
+
+    @property
+    def name(self) -> str:
+        return self.distribution.name
+
+    @property
+    def title(self) -> str:
+        """`Binomial, logit link`."""
+        return f"{self.distribution.title}, {self.link.name} link"
+
+    @property
+    def canonical(self) -> bool:
+        """Whether observed and expected information are the same function."""
+        return getattr(self.kernel, "observed", None) is getattr(self.kernel, "expected", 0)
+
+    def __repr__(self) -> str:
+        return f"{self.name}(link={self.link.name!r})"
+
+    def local(self, y: Array, eta: Array) -> Any:
+        """Log-likelihood, score, expected and observed information of each row `(m, k)`."""
+        return self.kernel(y, eta)
+
+    def mean(self, eta: Array) -> Array:
+        """The mean at eta: inverse link, or activation."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return self.link.inverse(np.asarray(eta, dtype=float))
+
+    def slope(self, eta: Array) -> Array:
+        """d mean / d eta."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return self.link.slope(np.asarray(eta, dtype=float))
+
+    def variance(self, mean: Array) -> Array:
+        """Variance function at the mean, dispersion 1."""
+        return self.distribution.variance(mean)
+
+
+def _logistic_slope(eta: Array) -> Array:
+    tail = np.exp(-np.abs(eta))
+    return tail / (1.0 + tail) ** 2
+
+
+def _normal_density(eta: Array) -> Array:
+    return np.exp(-0.5 * eta * eta) / np.sqrt(2.0 * np.pi)
+
+
+LINKS: dict[str, Link] = {
+    link.name: link
+    for link in (
+        Link("logit", special.logit, special.expit, _logistic_slope, "sigmoid"),
+        Link("probit", special.ndtri, special.ndtr, _normal_density, "normal distribution function"),
+        Link(
+            "cloglog",
+            lambda mean: np.log(-np.log1p(-mean)),
+            lambda eta: -np.expm1(-np.exp(eta)),
+            lambda eta: np.exp(eta - np.exp(eta)),
+            "1 - exp(-exp(eta))",
+        ),
+        Link(
+            "loglog",
+            lambda mean: -np.log(-np.log(mean)),
+            lambda eta: np.exp(-np.exp(-eta)),
+            lambda eta: np.exp(-eta - np.exp(-eta)),
+            "exp(-exp(-eta))",
+        ),
+        Link(
+            "cauchit",
+            lambda mean: np.tan(np.pi * (mean - 0.5)),
+            lambda eta: np.arctan2(1.0, -eta) / np.pi,
+            lambda eta: 1.0 / (np.pi * (1.0 + eta * eta)),
+            "1/2 + arctan(eta)/pi",
+        ),
+        Link("log", np.log, np.exp, np.exp, "exponential"),
+        Link("identity", np.positive, np.positive, np.ones_like, "linear"),
+        Link(
+            "inverse", np.reciprocal, np.reciprocal, lambda eta: -1.0 / eta**2, "1/eta", "eta other than 0"
+        ),
+        Link("sqrt", np.sqrt, np.square, lambda eta: 2.0 * eta, "square", "eta > 0"),
+        Link(
+            "1/mu^2",
+            lambda mean: mean**-2.0,
+            lambda eta: eta**-0.5,
+            lambda eta: -0.5 * eta**-1.5,
+            "1/sqrt(eta)",
+            "eta > 0",
+        ),
+    )
+}
+
+DISTRIBUTIONS: dict[str, Distribution] = {
+    each.name: each
+    for each in (
+        Distribution(
+            "binomial",
+            "Binomial",
+            "binomial",
+            lambda mean: mean * (1.0 - mean),
+            False,
+            "binary cross-entropy",
+            "logit",
+        ),
+        Distribution(
+            "gaussian", "Gaussian", "real", np.ones_like, True, "half squared error", "identity"
+        ),
+        Distribution(
+            "poisson", "Poisson", "count", np.positive, False, "Poisson negative log-likelihood", "log"
+        ),
+        Distribution("gamma", "Gamma", "positive", np.square, True, "gamma half deviance", "inverse"),
+        Distribution(
+            "inverse_gaussian",
+            "Inverse Gaussian",
+            "positive",
+            lambda mean: mean**3.0,
+            True,
+            "inverse Gaussian half deviance",
+            "1/mu^2",
+        ),
+    )
+}
+
+KERNELS: dict[tuple[str, str], Callable[[Array, Array], Any]] = {
+    ("binomial", "logit"): kernels.Logit,
+    ("binomial", "probit"): kernels.Probit,
+    ("binomial", "cloglog"): kernels.CLogLog,
+    ("binomial", "loglog"): kernels.LogLog,
+    ("binomial", "cauchit"): kernels.Cauchit,
+    ("binomial", "log"): kernels.BinomialLog,
+    ("binomial", "identity"): kernels.BinomialIdentity,
+    ("gaussian", "identity"): kernels.GaussianIdentity,
+    ("gaussian", "log"): kernels.GaussianLog,
+    ("gaussian", "inverse"): kernels.GaussianInverse,
+    ("poisson", "log"): kernels.PoissonLog,
+    ("poisson", "sqrt"): kernels.PoissonSqrt,
+    ("poisson", "identity"): kernels.PoissonIdentity,
+    ("gamma", "log"): kernels.GammaLog,
+    ("gamma", "inverse"): kernels.GammaInverse,
+    ("gamma", "identity"): kernels.GammaIdentity,
+    ("inverse_gaussian", "1/mu^2"): kernels.InverseGaussianSquare,
+    ("inverse_gaussian", "log"): kernels.InverseGaussianLog,
+}
+
+# other people's spellings: R, statsmodels, glum, scikit-learn
+_ALIASES = {
+    "bernoulli": "binomial",
+    "normal": "gaussian",
+    "inversegaussian": "inverse_gaussian",
+    "inverse.gaussian": "inverse_gaussian",
+    "inverse_power": "inverse",
+    "inversepower": "inverse",
+    "inverse_squared": "1/mu^2",
+    "inversesquared": "1/mu^2",
+    "inverse_square": "1/mu^2",
+    "1/mu2": "1/mu^2",
+    "cauchy": "cauchit",
+    "logistic": "logit",
+    "complementary log-log": "cloglog",
+}
+
+
+def binomial(link: str | None = None) -> Family:
+    """Yes or no, or so many of so many; links logit, probit, cloglog, loglog, cauchit, log, identity."""
+    return _family("binomial", link)
+
+
+def gaussian(link: str | None = None) -> Family:
+    """A real number with constant variance; links identity, log, inverse."""
+    return _family("gaussian", link)
+
+
+def poisson(link: str | None = None) -> Family:
+    """A count; links log, sqrt, identity."""
+    return _family("poisson", link)
+
+
+def gamma(link: str | None = None) -> Family:
+    """A positive number with constant coefficient of variation; links inverse, log, identity."""
+    return _family("gamma", link)
+
+
+def inverse_gaussian(link: str | None = None) -> Family:
+    """A positive number whose variance grows with the cube of the mean; links 1/mu^2, log."""
+    return _family("inverse_gaussian", link)
+
+
+def named(family: object, link: object = None) -> Family:
+    """The family that a name, a `Family` or a statsmodels family object stands for.
+
+    Parameters
+    ----------
+    family : a name such as "poisson", one of the functions of this module, a `Family`, or a
+        statsmodels family (translated by name and never kept: it carries state)
+    link : a name or a statsmodels link; None takes the family's own or default link
+
+    Raises
+    ------
+    ArgumentError
+        for an unknown family or link, with the list of those that exist
+    """
+    if callable(family) and getattr(family, "__name__", "") in DISTRIBUTIONS:
+        family = family.__name__
+    if isinstance(family, Family):
+        return family if link is None else _family(family.name, _spelt(link))
+    if isinstance(family, str):
+        return _family(_spelt(family), None if link is None else _spelt(link))
+    kind = type(family) if not isinstance(family, type) else family
+    if kind.__module__.startswith("statsmodels."):
+        own = getattr(family, "link", None) if not isinstance(family, type) else None
+        chosen = link if link is not None else own
+        return _family(_spelt(kind.__name__), None if chosen is None else _spelt(chosen))
+    raise ArgumentError(
+        f"family={family!r} is not understood. Give a name ({', '.join(DISTRIBUTIONS)}), "
+        "gb.families.poisson() or one of its siblings, or a statsmodels family object."
+    )
+
+
+def _spelt(word: object) -> str:
+    """The word in our spelling; statsmodels links are classes or instances named after the link."""
+    if isinstance(word, Link):
+        return word.name
+    if not isinstance(word, str):
+        kind = word if isinstance(word, type) else type(word)
+        if not kind.__module__.startswith("statsmodels."):
+            raise ArgumentError(f"link={word!r} is not understood. Give a name: {', '.join(LINKS)}.")
+        word = _statsmodels_name(word, kind)
+    lower = word.strip().lower()
+    return _ALIASES.get(lower, lower)
+
+
+def _statsmodels_name(word: object, kind: type) -> str:
+    """Power links say their power in an attribute."""
+    powers = {1.0: "identity", 0.0: "log", -1.0: "inverse", -2.0: "1/mu^2", 0.5: "sqrt"}
+    if kind.__name__ == "Power" and getattr(word, "power", None) in powers:
+        return powers[float(word.power)]  # type: ignore[attr-defined]
+    return kind.__name__
+
+
+def _family(name: str, link: str | None) -> Family:
+    if name not in DISTRIBUTIONS:
+        raise ArgumentError(
+            f"Unknown family {name!r}; there are {', '.join(DISTRIBUTIONS)}.{nearest(name, DISTRIBUTIONS)}"
+        )
+    distribution = DISTRIBUTIONS[name]
+    chosen = distribution.canonical if link is None else _spelt(link)
+    if (name, chosen) not in KERNELS:
+        allowed = [each for family, each in KERNELS if family == name]
+        raise ArgumentError(
+            f"The {name} family has no link {chosen!r}; it has {', '.join(allowed)}.{nearest(chosen, allowed)}"
+        )
+    return Family(distribution, LINKS[chosen], KERNELS[name, chosen])

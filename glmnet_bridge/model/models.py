@@ -1,0 +1,110 @@
+"""The model: three lines, and they stand here only.
+
+    eta, J       = network(U, theta)
+    loglik, u, w = family(y, eta)
+    score, info  = J'u,  J' diag(w) J
+
+`Model.sums(rows, theta)` evaluates them block by block and adds. Fitters, standard errors,
+tests and the network view all read these sums; nothing else in the package computes a
+likelihood, a score or an information matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glmnet_bridge.data.rows import Block, Rows
+from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.networks import Network
+from glmnet_bridge.model.penalties import Penalty
+
+Array = np.ndarray
+
+WANTS = ("value", "score", "observed", "expected", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What one pass over the rows adds up; all at dispersion 1 and without penalty.
+
+    Attributes
+    ----------
+    loglik : log-likelihood less that of the saturated model (-deviance / 2); nan if not wanted
+    score : (P,) array or None
+    observed, expected : (P, P) information or None
+    """
+
+    loglik: float
+    score: Array | None = None
+    observed: Array | None = None
+    expected: Array | None = None
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(
+            self.loglik + other.loglik,
+            None if self.score is None or other.score is None else self.score + other.score,
+            None if self.observed is None or other.observed is None else self.observed + other.observed,
+            None if self.expected is None or other.expected is None else self.expected + other.expected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A network with a family on top and a penalty beside.
+
+    Attributes
+    ----------
+    columns : names of the p columns that the network reads
+    network : the body, theta to eta
+    family : the head, eta to likelihood
+    penalty : on the sum of the log-likelihood
+    """
+
+    columns: tuple[str, ...]
+    network: Network
+    family: Family
+    penalty: Penalty = Penalty()
+
+    def eta(self, block: Block, theta: Array) -> Array:
+        """Linear predictor `(m, k)` of a block, offset included."""
+        eta = self.network.at(theta).forward(block.columns)[0]
+        return eta if block.offset is None else eta + block.offset
+
+    def sums(
+        self, rows: Rows, theta: Array, want: str = "both", spans: list[tuple[int, int]] | None = None
+    ) -> Sums:
+        """Log-likelihood, score and information at theta, added over rows.
+
+        Parameters
+        ----------
+        rows : the rows, or those in `spans`
+        theta : (P,) parameters
+        want : "value" (log-likelihood alone), "score" (score alone), "observed" or "expected"
+            (log-likelihood, score and that information), "both"
+        """
+        body = self.network.at(theta)
+        canonical = self.family.canonical and self.network.affine
+
+        def part(block: Block) -> Sums:
+            eta, tape = body.forward(block.columns)
+            if block.offset is not None:
+                eta += block.offset
+            local = self.family.local(block.response, eta)
+            w = block.weights[:, None]
+            if want == "score":
+                return Sums(np.nan, body.score(tape, w * local.score))
+            loglik = float(np.sum(w * local.loglik))
+            if want == "value" or not np.isfinite(loglik):
+                # outside the link's domain score and information mean nothing
+                return Sums(loglik)
+            score = body.score(tape, w * local.score)
+            if canonical:
+                info = body.info(tape, w * local.expected)
+                return Sums(loglik, score, info, info)
+            observed = body.info(tape, w * local.observed) if want in ("observed", "both") else None
+            expected = body.info(tape, w * local.expected) if want in ("expected", "both") else None
+            return Sums(loglik, score, observed, expected)
+
+        return rows.sum(part, spans)
