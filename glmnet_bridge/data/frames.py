@@ -224,7 +224,8 @@ def _factor(codes: Array, levels: list[str], what: str) -> pd.Categorical:
     place = np.empty(len(levels) + 1, dtype=np.intp)
     place[order] = np.arange(len(levels))
     place[-1] = -1
-    return pd.Categorical.from_codes(place[codes], categories=[levels[i] for i in order])  # type: ignore[arg-type]
+    ordered: Any = [levels[i] for i in order]
+    return pd.Categorical.from_codes(place[codes], categories=ordered)
 
 
 def _refuse_numbers(levels: list[str], what: str) -> None:
@@ -306,7 +307,8 @@ def _refusal(what: str, kind: str) -> DataError:
 
 def _with_gaps(values: ColumnValues, gaps: Array) -> ColumnValues:
     if values.dtype == np.bool_:
-        return pd.Categorical.from_codes(np.where(gaps, -1, values), categories=[False, True])  # type: ignore[arg-type]
+        levels: Any = [False, True]
+        return pd.Categorical.from_codes(np.where(gaps, -1, values), categories=levels)
     return np.where(gaps, np.nan, values)
 
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 import tokenize
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,36 +21,15 @@ from patsy import PatsyError
 from patsy.desc import INTERCEPT, Evaluator, IntermediateExpr, Term
 from patsy.parse_formula import ParseNode, parse_formula
 
-from glmnet_bridge.design.expressions import MAX_DEPTH, Expression, build, check_functions
+from glmnet_bridge.design.expressions import Expression, build
+from glmnet_bridge.design.functions import Functions, check_functions
+from glmnet_bridge.design.nodes import MAX_DEPTH
+from glmnet_bridge.design.texts import clean, without_strings
 from glmnet_bridge.errors import FormulaError, FormulaWarning, listed
 
-Functions = Mapping[str, Callable[..., Any]]
-
-MAX_LENGTH = 20_000
 MAX_TERMS = 5_000
 MAX_FACTORS = 10  # in one term: contrasts are chosen over all subsets of its factors
 
-_LOOK_ALIKES = {
-    **dict.fromkeys("∼～˜⁓〜", "~"),
-    **dict.fromkeys("−–—‐‑﹣－", "-"),
-    **dict.fromkeys("×∗⁎＊·⋅•", "*"),
-    **dict.fromkeys("＋﹢", "+"),
-    **dict.fromkeys("÷⁄∕／", "/"),
-    **dict.fromkeys("：∶", ":"),
-    **dict.fromkeys("“”„‟″«»＂", '"'),
-    **dict.fromkeys("‘’‚‛′＇´", "'"),
-    **dict.fromkeys("（", "("),
-    **dict.fromkeys("）", ")"),
-    **dict.fromkeys("，", ","),
-    **dict.fromkeys("＝", "="),
-    **dict.fromkeys("\u00a0\u2000\u2002\u2003\u2007\u2009\u202f\u3000", " "),
-    **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", ""),
-    "²": "**2",
-    "³": "**3",
-    "≤": "<=",
-    "≥": ">=",
-    "≠": "!=",
-}
 
 
 class Factor:
@@ -162,8 +140,8 @@ def one_sided(text: str, functions: Functions | None = None) -> Formula:
 
 def expression(text: str, functions: Functions | None = None) -> Expression:
     """Read a single expression, such as the offset `np.log(holders)`."""
-    code = _clean(text, "An expression")
-    if "~" in _bare(code).replace("(~", "("):
+    code = clean(text, "An expression")
+    if "~" in without_strings(code).replace("(~", "("):
         raise FormulaError(
             f"{text!r} is a formula; here a column or an expression such as np.log(x) is needed."
         )
@@ -185,55 +163,6 @@ def _cautioned(formula: Formula) -> Formula:
     return formula
 
 
-# --- the text -----------------------------------------------------------------------------
-
-
-def _clean(text: object, what: str) -> str:
-    """The text on one line, after a look at its type, length, letters and nesting."""
-    if not isinstance(text, str):
-        raise FormulaError(f"{what} must be text such as 'y ~ x1 + x2', not {type(text).__name__}.")
-    code = re.sub(r"[\r\n\t\f\v]", " ", text).strip()
-    if not code:
-        raise FormulaError(f"{what} is empty: write it as 'y ~ x1 + x2'.")
-    if len(code) > MAX_LENGTH:
-        raise FormulaError(f"{what} has {len(code):,} characters; at most {MAX_LENGTH:,} are allowed.")
-    bare = _bare(code)
-    for place, letter in enumerate(bare):
-        if letter in _LOOK_ALIKES:
-            raise FormulaError(_look_alike(code, place, letter))
-    if "`" in bare:
-        raise FormulaError(
-            f'Backticks are R\'s quotes; here write Q("the name").\n{_caret(code, bare.index("`"))}'
-        )
-    depth = functools.reduce(_deepest, bare, (0, 0))[1]
-    if depth > MAX_DEPTH:
-        raise FormulaError(f"{what} has {depth} nested parentheses; at most {MAX_DEPTH} are allowed.")
-    return code
-
-
-def _bare(code: str) -> str:
-    """The code with the contents of its string literals blanked out."""
-    return re.sub(r'"[^"]*"|\'[^\']*\'', lambda found: '"' + " " * (len(found[0]) - 2) + '"', code)
-
-
-def _deepest(state: tuple[int, int], letter: str) -> tuple[int, int]:
-    depth = state[0] + (letter in "([{") - (letter in ")]}")
-    return depth, max(depth, state[1])
-
-
-def _look_alike(code: str, place: int, letter: str) -> str:
-    right = _LOOK_ALIKES[letter]
-    cure = f"write {right!r} instead" if right.strip() else "use a plain space" if right else "delete it"
-    return (
-        f"The formula contains {letter!r} (U+{ord(letter):04X}), as pasted text often does; {cure}.\n"
-        f"{_caret(code, place)}"
-    )
-
-
-def _caret(code: str, place: int) -> str:
-    return f"    {code}\n    {' ' * place}^"
-
-
 def _spaced(code: str) -> str:
     from patsy.tokens import normalize_token_spacing
 
@@ -249,7 +178,7 @@ def _spaced(code: str) -> str:
 
 
 def _read(text: str, two_sided: bool, functions: Functions) -> Formula:
-    code = _clean(text, "A formula")
+    code = clean(text, "A formula")
     tree = _tree(code, two_sided)
     _check_size(tree)
     response: tuple[Expression, ...] = ()
@@ -272,7 +201,7 @@ def _read(text: str, two_sided: bool, functions: Functions) -> Formula:
 
 
 def _tree(code: str, two_sided: bool) -> ParseNode:
-    bare = _bare(code)
+    bare = without_strings(code)
     if two_sided and "~" not in bare:
         raise FormulaError(f"The formula {code!r} has no tilde: write it as 'response ~ predictors'.")
     if two_sided and bare.startswith("~"):
@@ -378,8 +307,8 @@ def _terms(tree: ParseNode, functions: Functions, form: str) -> IntermediateExpr
     try:
         return _Terms(functions, form).eval(tree)
     except PatsyError as error:
-        hint = " For a multiple of a column write I(2 * x)." if "numbers besides" in str(error) else ""
-        raise FormulaError(f"The formula cannot be read: {error}{hint}") from error
+        hint = "For a multiple of a column write I(2 * x): " if "numbers besides" in str(error) else ""
+        raise FormulaError(f"The formula cannot be read: {hint}{error}") from error
 
 
 # --- the sides ----------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def number(value: Value, text: str) -> Value:
     value = plain(value, text)
     if isinstance(value, (str, list)) or value is None:
         raise DataError(f"{text}: {value!r} is no number.")
-    if getattr(value, "dtype", None) == bool or isinstance(value, bool):
+    if is_bool(value):
         raise DataError(f"{text}: a minus before True or False is not defined; write ~x, or 1 - 1 * x.")
     return value
 
@@ -49,9 +49,17 @@ def numeric(value: Value, text: str) -> np.ndarray:
     return value.astype(np.int64) if value.dtype == bool else value
 
 
+def finite(value: np.ndarray, text: str) -> np.ndarray:
+    """The value, unless it is infinite or undefined somewhere: nothing could be learnt from it."""
+    if not np.isfinite(value).all():
+        at = int(np.flatnonzero(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))[0])
+        raise DataError(f"{text} cannot be learnt: its argument is not finite, the first time in row {at}.")
+    return value
+
+
 def boolean(value: Value, text: str) -> Value:
     """True or False per row."""
-    if getattr(value, "dtype", None) != bool:
+    if not is_bool(value):
         raise DataError(f"{text}: & | and ~ join conditions such as (x > 1) & (y < 2), not numbers.")
     return value
 
@@ -91,7 +99,7 @@ def _arithmetic(combine: Callable[[Any, Any], Any]) -> Callable[[Value, Value, s
         for side in (left, right):
             if isinstance(plain(side, text), (str, list)) or side is None:
                 raise DataError(f"{text}: {side!r} is no number.")
-        if combine in _LOGICAL_IN_NUMPY and _is_bool(left) and _is_bool(right):
+        if combine in _LOGICAL_IN_NUMPY and is_bool(left) and is_bool(right):
             raise DataError(f"{text}: for a count of True write 1 * a + 1 * b, for a condition a | b.")
         if combine in _MAY_WRAP and _is_integer(left) and _is_integer(right):
             return _without_wrapping(combine, left, right)
@@ -104,8 +112,9 @@ def _logical(combine: Callable[[Any, Any], Any]) -> Callable[[Value, Value, str]
     return lambda left, right, text: combine(boolean(left, text), boolean(right, text))
 
 
-def _is_bool(value: Value) -> bool:
-    return getattr(value, "dtype", None) == bool or isinstance(value, bool)
+def is_bool(value: Value) -> bool:
+    """Whether a value is True or False, per row or altogether."""
+    return isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b"
 
 
 def _is_integer(value: Value) -> bool:

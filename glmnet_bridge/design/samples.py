@@ -291,14 +291,16 @@ def _without(gaps: Mapping[str, Array], table: _Table, rule: str) -> _Table:
 
 def _gaps(values: ColumnValues, what: str, index: pd.Index) -> Array | None:
     """A mask of the missing values or None; infinite ones are an error, not a gap."""
-    mask = frames.missing(values)
-    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
-        finite = np.isfinite(values)
-        if not finite.all() and not np.array_equal(~finite, mask):
-            infinite = np.isinf(values)
-            why = "mend those values, or make them missing (nan) so that the rows are dropped"
-            raise frames.bad_rows(what, values, infinite, why, index)
-    return mask
+    if isinstance(values, pd.Categorical) or values.dtype.kind != "f":
+        return frames.missing(values)
+    finite = np.isfinite(values)
+    if finite.all():
+        return None
+    infinite = np.isinf(values)
+    if infinite.any():
+        why = "mend those values, or make them missing (nan) so that the rows are dropped"
+        raise frames.bad_rows(what, values, infinite, why, index)
+    return ~finite
 
 
 def _numbers(texts: Mapping[str, Expression], table: _Table) -> dict[str, Array]:

@@ -267,11 +267,12 @@ def _two_dimensional(x: Array) -> Array:
 
 
 def _one_column(x: Array, key: str) -> Array:
+    """The column of a spline; extended precision is rounded, or its own ends would lie outside the knots."""
     if x.ndim == 2 and x.shape[1] == 1:
-        return x[:, 0]
+        x = x[:, 0]
     if x.ndim != 1:
         raise DataError(f"{key} takes one column; it was given {x.shape[1]}.")
-    return x
+    return x.astype(float) if x.dtype.itemsize > 8 else x
 
 
 STATEFUL: dict[str, Any] = {

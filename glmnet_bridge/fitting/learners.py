@@ -184,3 +184,64 @@ def lbfgs(loss: Loss, theta: Array, random: np.random.Generator) -> Iterator[Pla
         theta = found
         ahead = loss.slope(theta)
         yield Place(theta, passes, gain=loss.total * float(ahead @ _two_loops(ahead, pairs, metric)))
+
+
+def _first_metric(loss: Loss, theta: Array, random: np.random.Generator) -> Array:
+    """Inverse curvature `(P,)` of each parameter at the start, 1 where it shows none."""
+    if len(theta) > WIDE:
+        return np.ones_like(theta)
+    diagonal = curvature(loss, theta, random).diagonal()
+    shown = (diagonal > 0) & np.isfinite(diagonal)
+    return 1.0 / np.where(shown, diagonal, 1.0)
+
+
+def _two_loops(slope: Array, pairs: deque[tuple[Array, Array, float]], metric: Array) -> Array:
+    """The inverse Hessian that the pairs of steps and turns suggest, times the slope."""
+    rest, shares = slope.copy(), []
+    for moved, turned, weight in reversed(pairs):
+        shares.append(weight * float(moved @ rest))
+        rest -= shares[-1] * turned
+    rest *= metric
+    if pairs:
+        moved, turned, weight = pairs[-1]
+        rest /= weight * float(turned @ (metric * turned))
+    for (moved, turned, weight), share in zip(pairs, reversed(shares), strict=True):
+        rest += (share - weight * float(turned @ rest)) * moved
+    return rest
+
+
+def line_search(loss: Loss, theta: Array, direction: Array) -> tuple[Array | None, int]:
+    """A theta along the direction that meets Wolfe's conditions, or None; and the number of trials.
+
+    The loss must fall by Armijo's rule, or, where its differences are rounding, the slope along
+    the direction must say that it did; and that slope must have flattened to 0.9 of the first.
+    """
+    start, fall = loss.value(theta), float(loss.slope(theta) @ direction)
+    noise = 1e-13 * (1.0 + abs(start))
+    low, high, low_fall = 0.0, np.inf, fall
+    length = 1.0
+    for trial in range(1, TRIALS + 1):
+        there = theta + length * direction
+        value = loss.value(there)
+        rise = float(loss.slope(there) @ direction) if np.isfinite(value) else np.nan
+        armijo = value <= start + 1e-4 * length * fall
+        nearly = value <= start + noise and rise <= (2e-4 - 1.0) * fall
+        if (armijo and abs(rise) <= -0.9 * fall) or (nearly and rise >= 0.9 * fall):
+            return there, trial
+        if not value <= start + noise or rise > 0.0:
+            high, turned = length, rise
+        else:
+            low, low_fall, turned = length, rise, np.nan
+        length = _next_length(low, high, low_fall, turned)
+    return None, TRIALS
+
+
+def _next_length(low: float, high: float, low_fall: float, high_rise: float) -> float:
+    """Longer while nothing stops the fall; else where the slope's secant crosses zero, inside the bracket."""
+    if np.isinf(high):
+        return 4.0 * low if low > 0 else 1.0
+    middle = 0.5 * (low + high)
+    if high_rise > 0.0 and low_fall < 0.0:
+        middle = low - low_fall * (high - low) / (high_rise - low_fall)
+    width = high - low
+    return min(max(middle, low + 0.1 * width), high - 0.1 * width)

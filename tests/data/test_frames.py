@@ -181,7 +181,7 @@ def test_unsigned_beyond_int64_becomes_float():
         "arrow lists": (arrow([[1]], pa.list_(pa.int64())), ["list<"]),
         "numbers as text": (pd.Series(["1", "2.5"]), ["'1', '2.5'", "pd.to_numeric", "category"]),
         "numbers as objects of text": (objects(["1", None]), ["'1'", "pd.to_numeric"]),
-        "numbers as text but for one": (pd.Series([*map(str, range(40)), "n/a"]), ["40 of its 41", "'n/a'", "to_numeric"]),
+        "all but one": (pd.Series([*map(str, range(40)), "n/a"]), ["40 of its 41", "'n/a'", "to_numeric"]),
         "mixed": (objects([1, "a"]), ["int, str", "'a'"]),
         "mixed with booleans": (objects([True, 1]), ["bool, int"]),
     }.values(),
