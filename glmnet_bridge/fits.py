@@ -340,7 +340,8 @@ class Fit:
         ----------
         data : a frame with the columns of the formula (an array for a fit of arrays)
         kind : "mean", "link" (linear predictor), "terms" (a frame: what each term adds to the linear
-            predictor) or "class" (whether the mean exceeds `threshold`, as a level of the response)
+            predictor, centred at the mean of the fit's rows as in R; what is left is `attrs["constant"]`)
+            or "class" (whether the mean exceeds `threshold`, as a level of the response)
         offset, exposure : needed if the fit had them as arrays; text ones are computed from `data`
         unseen : "raise" or "nan", for factor levels that the model did not learn
         """
@@ -348,14 +349,19 @@ class Fit:
             raise ArgumentError(f"kind={kind!r} is unknown; it is one of {', '.join(KINDS)}.{nearest(kind, KINDS)}")
         sample, rows = self._read(data, offset, exposure, unseen)
         if kind == "terms":
-            terms = predictions.term_contributions(self.estimate, rows, self.recipe.terms)
-            return pd.DataFrame({name: self._in_place(values, sample) for name, values in terms.items()},
-                                index=self._labels(sample, data))  # fmt: skip
+            return self._terms(sample, rows, self._labels(sample, data))
         eta = self._in_place(predictions.linear_predictor(self.estimate, rows), sample)
         values = eta if kind == "link" else self.family.mean(eta)
         if kind == "class":
             values = self.recipe.classes(values, threshold)
         return pd.Series(values, index=self._labels(sample, data), name=kind)
+
+    def _terms(self, sample: Sample, rows: Rows, labels: pd.Index) -> pd.DataFrame:
+        centre = predictions.column_means(self.rows) if "Intercept" in self.names else None
+        terms = predictions.term_contributions(self.estimate, rows, self.recipe.terms, centre)
+        table = pd.DataFrame({name: self._in_place(values, sample) for name, values in terms.items()}, index=labels)
+        table.attrs["constant"] = 0.0 if centre is None else float(centre @ covariances.representer(self.estimate))
+        return table
 
     def get_prediction(
         self,

@@ -54,6 +54,13 @@ def as_frame(data: Any, names: Iterable[str] | None = None) -> pd.DataFrame:
     return _from_native(data, None if names is None else set(names))
 
 
+def labelled(data: Any) -> bool:
+    """Whether the caller's rows have labels of their own, which a Series beside them can be matched with."""
+    if isinstance(data, Mapping):
+        return any(isinstance(column, pd.Series) for column in data.values())
+    return isinstance(data, pd.DataFrame)
+
+
 def columns(
     frame: pd.DataFrame, names: Iterable[str], *, rows: Array | None = None
 ) -> dict[str, ColumnValues]:

@@ -59,8 +59,29 @@ def number(name: str, value: Any, index: pd.Index) -> Array:
     """One number for all rows, a Series or an array, without gaps: checked float `(n,)`."""
     if isinstance(value, str):
         raise ArgumentError(f"{name}={value!r}: arrays have no columns to name; give one number per row.")
-    array = np.full(len(index), float(value)) if _is_number(value) else aligned(name, value, index)
-    return checked(name, array, index)
+    if _is_number(value):
+        return checked(name, np.full(len(index), float(value)), index)
+    return checked(name, aligned(name, certain(name, value, index), index), index)
+
+
+def by_position(value: Any) -> Any:
+    """A Series without its row labels, for data that have none to match them with."""
+    return value.array if isinstance(value, pd.Series) else value
+
+
+def certain(name: str, value: Any, index: pd.Index) -> Any:
+    """The value, unless it is a Series in another order than rows that may have no labels at all.
+
+    Rows of an array are numbered 0, 1, ... here. A shuffled Series with these numbers as labels
+    lies beside its rows if X came from the same frame by `.to_numpy()`, and must not be sorted.
+    """
+    plain = isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(index)))
+    if isinstance(value, pd.Series) and plain and len(value) == len(index) and not value.index.equals(index):
+        raise ArgumentError(
+            f"The row labels of {name}= are not in the order 0, 1, 2, ... of X. Give {name}.to_numpy() if it "
+            "is in the order of the rows, or sort both by their labels."
+        )
+    return value
 
 
 def evaluated(name: str, text: Expression, values: Mapping[str, ColumnValues], n: int) -> Array:
@@ -139,12 +160,7 @@ def _flat(name: str, value: Any, n: int) -> Any:
     """An array with one dimension and n values; an offset may be a column `(n, 1)`."""
     if isinstance(value, (pd.DataFrame, dict, set, frozenset)):
         raise ArgumentError(f"{name}= is a {type(value).__name__}; give {_ALLOWED}.")
-    try:
-        array = (
-            value if isinstance(value, (np.ndarray, pd.api.extensions.ExtensionArray)) else np.asarray(value)
-        )
-    except ValueError:
-        raise ArgumentError(f"{name}= is a ragged list; give {_ALLOWED}.") from None
+    array = _array(name, value)
     if array.ndim == 2 and array.shape[1] == 1 and name in ("offset", "exposure", "y"):
         array = array[:, 0]
     if array.ndim != 1:
@@ -153,6 +169,15 @@ def _flat(name: str, value: Any, n: int) -> Any:
     if len(array) != n:
         raise _length(name, len(array), n)
     return array
+
+
+def _array(name: str, value: Any) -> Any:
+    if isinstance(value, pd.api.extensions.ExtensionArray):
+        return value
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ArgumentError(f"{name}= is a ragged list; give {_ALLOWED}.") from None
 
 
 def _length(name: str, given: int, n: int) -> ArgumentError:

@@ -300,7 +300,7 @@ def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:
     causes = [f"{name} = {scope.values[name][at[0]]}" for name in sorted(expression.names)]
     raise DataError(
         f"{expression.code!r} gives {made} in {len(at)} row{'s'[: len(at) - 1]} ({_rows(at, scope.index)}), "
-        f"where {listed(causes)}. Drop those rows or transform the column differently, such as np.log1p(x) for log(0)."
+        f"where {listed(causes)}. Drop those rows, or transform the column differently (np.log1p(x) for zeros)."
     )
 
 
@@ -345,8 +345,9 @@ def _unseen(factor: Learnt, found: pd.Categorical, unknown: Array, index: pd.Ind
         f"level {levels[0]!r}" if len(levels) == 1 else f"levels {listed([repr(level) for level in levels])}"
     )
     return (
-        f"Column {name!r} has {which} in the new data (row{'s'[: len(at) - 1]} {_rows(at, index)}); the model learnt "
-        f"{listed(factor.levels, 8)}.{nearest(levels[0], factor.levels)} Drop those rows or refit with them."
+        f"Column {name!r} has {which} in the new data (row{'s'[: len(at) - 1]} {_rows(at, index)}); "
+        f"the model learnt {listed(factor.levels, 8)}.{nearest(levels[0], factor.levels)} "
+        "Drop those rows or refit with them."
     )
 
 

@@ -24,7 +24,18 @@ import numpy as np
 from glmnet_bridge.design.calls import call, call_name
 from glmnet_bridge.design.functions import CONTRASTS, Functions, check_functions
 from glmnet_bridge.design.levels import Boxed
-from glmnet_bridge.design.nodes import NODES, Builder, Closure, Maker, Scope, Stateful, Value, column, look_up
+from glmnet_bridge.design.nodes import (
+    MAX_DEPTH,
+    NODES,
+    Builder,
+    Closure,
+    Maker,
+    Scope,
+    Stateful,
+    Value,
+    column,
+    look_up,
+)
 from glmnet_bridge.design.operations import finite, numeric, tidy
 from glmnet_bridge.design.transforms import STATEFUL, Transform
 from glmnet_bridge.errors import BridgeError, DataError, FormulaError
@@ -57,9 +68,10 @@ class Expression:
     def learn(self, values: Mapping[str, Any]) -> dict[str, Transform]:
         """The state of each transform in this expression, learnt from all rows; inner ones first."""
         learnt: dict[str, Transform] = {}
-        for call in self.stateful:
-            columns = [finite(numeric(run(Scope(values, learnt)), call.key), call.key) for run in call.columns]
-            learnt[call.key] = STATEFUL[call.function].learn(columns, call.settings, call.key)
+        for part in self.stateful:
+            scope, key = Scope(values, learnt), part.key
+            columns = [finite(numeric(run(scope), key), key) for run in part.columns]
+            learnt[key] = STATEFUL[part.function].learn(columns, part.settings, key)
         return learnt
 
     def run(self, scope: Scope) -> Value:
@@ -116,10 +128,19 @@ def build(
 
 
 def _syntax(code: str) -> ast.expr:
+    """The syntax tree, of bounded depth: what follows walks it recursively."""
     try:
-        return ast.parse(code, mode="eval").body
+        tree = ast.parse(code, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise FormulaError(f"{code!r} is not an expression. {_syntax_hint(code)}") from error
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise FormulaError(
+            f"An expression is nested more than {MAX_DEPTH} deep: compute it as a column first."
+        )
+    return tree
 
 
 def _syntax_hint(code: str) -> str:
@@ -142,9 +163,7 @@ def _quoted(tree: ast.expr) -> str | None:
     return None
 
 
-def _arguments(
-    tree: ast.expr, functions: Functions | None, learn: bool
-) -> tuple[Expression, ...]:
+def _arguments(tree: ast.expr, functions: Functions | None, learn: bool) -> tuple[Expression, ...]:
     """Positional arguments that are expressions of their own (a list or a contrast is none)."""
     found = []
     for node in tree.args if isinstance(tree, ast.Call) else []:

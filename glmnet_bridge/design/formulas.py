@@ -31,7 +31,6 @@ MAX_TERMS = 5_000
 MAX_FACTORS = 10  # in one term: contrasts are chosen over all subsets of its factors
 
 
-
 class Factor:
     """A factor as patsy's builders want it: named and compared by its code.
 
@@ -238,8 +237,8 @@ def _check_size(tree: ParseNode) -> None:
         count[id(node)] = _bound(node, [count[id(arg)] for arg in node.args])
         if count[id(node)] > MAX_TERMS:
             raise FormulaError(
-                f"The formula expands to as many as {count[id(node)]:,} terms; at most {MAX_TERMS:,} are allowed.\n"
-                f"{node.origin.caretize(4)}"
+                f"The formula expands to as many as {count[id(node)]:,} terms; "
+                f"at most {MAX_TERMS:,} are allowed.\n{node.origin.caretize(4)}"
             )
 
 
@@ -362,8 +361,8 @@ def _check_sides(response: tuple[Expression, ...], terms: tuple[Term, ...]) -> N
         if read.code in codes or (len(response) == 1 and modelled.names & read.names):
             names = sorted(modelled.names & read.names) or [read.code]
             raise FormulaError(
-                f"The response {response[0].code!r} is also a predictor ({read.code}): the column "
-                f"{listed(names)} stands on both sides. Take it out of the right side, or copy it under another name."
+                f"The response {response[0].code!r} is also a predictor ({read.code}): the column {listed(names)} "
+                "stands on both sides. Take it out of the right side, or copy it under another name."
             )
 
 

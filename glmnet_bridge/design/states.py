@@ -55,8 +55,8 @@ def read(state: Mapping[str, Any], functions: Functions | None = None) -> Design
         raise DataError("This is no saved design of glmnet_bridge: it lacks its format mark.")
     if state.get("version") != VERSION:
         raise DataError(
-            f"The saved design has format version {state.get('version')!r}; this package reads version {VERSION}. "
-            "Use the version of glmnet_bridge that wrote it, or refit."
+            f"The saved design has format version {state.get('version')!r}; this package reads version "
+            f"{VERSION}. Use the version of glmnet_bridge that wrote it, or refit."
         )
     _check_functions(state, functions)
     field = "formula"
@@ -87,8 +87,8 @@ def _check_functions(state: Mapping[str, Any], functions: Functions | None) -> N
     if missing:
         given = ", ".join(f"{name!r}: {name}" for name in missing)
         raise DataError(
-            f"The saved formula uses your own function{'s'[: len(missing) - 1]} {listed(missing)}, which cannot be "
-            f"saved: pass functions={{{given}}}."
+            f"The saved formula uses your own function{'s'[: len(missing) - 1]} {listed(missing)}, "
+            f"which cannot be saved: pass functions={{{given}}}."
         )
 
 

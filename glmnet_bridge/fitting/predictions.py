@@ -42,14 +42,23 @@ def standard_errors(rows: Rows, covariance: Array) -> Array:
     return out
 
 
-def term_contributions(estimate: Estimate, rows: Rows, terms: tuple[tuple[str, slice], ...]) -> dict[str, Array]:
-    """`X_term beta_term` `(n,)` for each term; they add up to the linear predictor without offset."""
+def column_means(rows: Rows) -> Array:
+    """Mean `(p,)` of each column over the rows, unweighted as in R."""
+    return rows.sum(lambda block: block.columns.tdot(np.ones((len(block.weights), 1))))[:, 0] / rows.n
+
+
+def term_contributions(
+    estimate: Estimate, rows: Rows, terms: tuple[tuple[str, slice], ...], centre: Array | None
+) -> dict[str, Array]:
+    """`(X_term - centre) beta_term` `(n,)` for each term but the intercept; centre `(p,)` or None for 0."""
     beta = representer(estimate)
-    out = {name: np.empty(rows.n) for name, _ in terms}
+    out = {name: np.empty(rows.n) for name, _ in terms if name != "Intercept"}
     for start, stop in rows.spans():
         matrix = rows.block(start, stop).columns.matrix()
         for name, run in terms:
-            out[name][start:stop] = matrix[:, run] @ beta[run]
+            if name in out:
+                columns = matrix[:, run] if centre is None else matrix[:, run] - centre[run]
+                out[name][start:stop] = columns @ beta[run]
     return out
 
 

@@ -332,7 +332,7 @@ def test_a_proportion_demands_its_trials():
         (np.array([[0], [1], [1]]), {}, [0, 1, 1], "P(y = 1)"),
         (np.array(["no", "yes", "yes"]), {}, [0, 1, 1], "P(y = 'yes')"),
         ([False, True, True], {"event": False}, [1, 0, 0], "P(y = False)"),
-        (pd.Series([1, 1, 0], index=[2, 1, 0], name="low"), {}, [0, 1, 1], "P(low = 1)"),
+        (pd.Series([0, 1, 1], name="low"), {}, [0, 1, 1], "P(low = 1)"),
         (pd.Series([0, 1, 1], name="low weight"), {}, [0, 1, 1], "P(low weight = 1)"),
         (pd.Categorical(["b", "a", "a"], ["b", "a"]), {}, [0, 1, 1], "P(y = 'a')"),
         ([0.5, 0, 1], {"trials": 4}, [0.5, 0, 1], "P(success) from the proportion y"),
@@ -362,6 +362,16 @@ def test_wrong_responses_without_a_frame(y, words):
         responses.from_array(y, pd.RangeIndex(3), support="binomial")
     for word in words:
         assert word in str(error.value)
+
+
+def test_a_series_is_never_sorted_on_a_guess():
+    y = pd.Series([1, 1, 0], index=[2, 1, 0])
+    labels = pd.Index([0, 1, 2]).map(str)
+    assert responses.from_array(y.rename(str), labels, support="binomial")[1].tolist() == [[0], [1], [1]]
+    with pytest.raises(ArgumentError, match="labels of y= are not in the order 0, 1, 2"):
+        responses.from_array(y, pd.RangeIndex(3), support="binomial")
+    with pytest.raises(ArgumentError, match="labels of trials= are not in the order 0, 1, 2"):
+        responses.from_array([0, 0.5, 1], pd.RangeIndex(3), support="binomial", trials=y)
 
 
 def test_classes():

@@ -210,6 +210,13 @@ def test_weights_of_other_frames(frame):
     assert binomial(data, prior_weights=pd.Series([1, 2]))[1].prior_weights.tolist() == [1, 2]
 
 
+def test_data_without_labels_are_matched_by_position():
+    data = {"low": [0, 1, 0], "age": [1.0, 2.0, 3.0]}
+    shuffled = pd.Series([1.0, 2.0, 3.0], index=[2, 0, 1])
+    assert binomial(data, prior_weights=shuffled)[1].prior_weights.tolist() == [1, 2, 3]
+    assert binomial(pd.DataFrame(data), prior_weights=shuffled)[1].prior_weights.tolist() == [2, 3, 1]
+
+
 def test_repeated_labels(frame):
     data = frame.set_axis(["a", "a", "b", "b"])
     assert binomial(data, prior_weights=data["w"])[1].prior_weights.tolist() == [1, 2, 3, 4]
