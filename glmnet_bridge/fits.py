@@ -7,7 +7,7 @@ fitted on (the caller's own frame, not a copy) for answers row by row.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ import pandas as pd
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.errors import ArgumentError, DataError, nearest
-from glmnet_bridge.fitting import covariances, predictions, statistics
+from glmnet_bridge.fitting import covariances, dispersions, predictions, statistics
 from glmnet_bridge.fitting.estimates import Estimate
-from glmnet_bridge.fitting.statistics import Degrees
+from glmnet_bridge.fitting.dispersions import Degrees
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.likelihoods import Observed
 
@@ -178,15 +178,20 @@ class Fit:
 
     @functools.cached_property
     def pearson_chi2(self) -> float:
-        """Sum of squared Pearson residuals."""
-        return statistics.pearson_chi2(self.estimate, self.rows)
+        """Sum of squared Pearson residuals; rows at infinity (separated data) count 0."""
+        found = self.estimate
+        if found.chi2 is not None:
+            return found.chi2
+        gone = 0.0 if found.separation is None else found.separation.goes_off
+        rows = replace(self.rows, weights=np.where(gone, 0.0, self.rows.weights)) if np.any(gone) else self.rows
+        return dispersions.pearson_chi2(found.model, rows, found.theta)
 
     @functools.cached_property
     def dispersion(self) -> float:
         """1, or Pearson's chi2 over the residual degrees of freedom."""
         if not self.family.distribution.free_dispersion:
             return 1.0
-        return statistics.dispersion(self.family, self.pearson_chi2, self._degrees)
+        return dispersions.dispersion(self.family, self.pearson_chi2, self._degrees)
 
     @property
     def scale(self) -> float:

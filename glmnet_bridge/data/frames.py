@@ -21,17 +21,17 @@ from glmnet_bridge.errors import DataError, listed, nearest
 Array = np.ndarray
 ColumnValues = np.ndarray | pd.Categorical
 
-_DATES = "a model needs numbers or categories. Turn it into a number, as in (d - d.min()).dt.days"
-_SPANS = "a model needs numbers. Choose the unit, as in d.dt.total_seconds()"
 _REFUSED = {
-    "complex": "complex numbers, of which a model cannot take a part in silence. Give .real, .imag or np.abs",
-    "datetime": f"dates, and {_DATES}, or a category, as in d.dt.month.",
-    "timedelta": f"time differences, and {_SPANS}.",
-    "period": f"periods, and {_DATES.replace('d - d.min()).dt.days', 'd - d.min()).map(lambda s: s.n)')}.",
+    "complex": "complex numbers. Give their parts (.real, .imag) or their size (np.abs).",
+    "datetime": "dates; a model needs numbers or categories. Turn them into a number, as in "
+    "(d - d.min()).dt.days, or into a category, as in d.dt.month.",
+    "timedelta": "time differences; a model needs numbers. Choose the unit, as in d.dt.total_seconds().",
+    "period": "periods; a model needs numbers or categories. Turn them into a number, as in d.dt.year.",
     "interval": 'intervals. Use them as levels with .astype("category"), or take their mid points.',
     "bytes": 'bytes. Decode them first, as in d.str.decode("utf-8").',
     "time": "times of day. Turn them into a number, as in hours.",
 }
+"""What has no honest reading as a number or a level, and the cure."""
 
 
 def as_frame(data: Any, names: Iterable[str] | None = None) -> pd.DataFrame:

@@ -114,12 +114,18 @@ def checked(name: str, values: Array, index: pd.Index, shown: str | None = None)
     low = values.min()
     if name == "exposure":
         if low <= 0:
-            raise bad_rows(written, values, values <= 0, "an exposure is above 0", index)
+            raise bad_rows(
+                written, values, values <= 0, "an exposure is above 0; mend or drop those rows", index
+            )
         return values
     if low < 0:
-        raise bad_rows(written, values, values < 0, "it cannot be negative", index)
+        raise bad_rows(
+            written, values, values < 0, "it cannot be negative; give 0 to leave a row out of the fit", index
+        )
     if low == 0 and not values.any():
-        raise DataError(f"{written} is zero in every row, so that no row counts.")
+        raise DataError(
+            f"{written} is zero in every row, so that no row counts. Give some rows a positive one."
+        )
     if name == "freq_weights" and not np.array_equal(values, np.rint(values)):
         why = (
             "a frequency is a whole number, how often the row was seen. Use prior_weights= for other weights"

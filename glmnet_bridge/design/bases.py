@@ -21,28 +21,31 @@ def bspline_basis(x: Array, knots: Array, degree: int) -> Array:
 
     x must lie within the knots; the last interval is closed on the right.
     """
-    columns = len(knots) - degree - 1
-    basis = np.zeros((columns, len(x)))
+    n, columns = len(x), len(knots) - degree - 1
+    basis = np.zeros(columns * n)
     inner = knots[degree + 1 : columns]
-    for start in range(0, len(x), _BLOCK):
+    for start in range(0, n, _BLOCK):
         block = np.asarray(x[start : start + _BLOCK], dtype=float)
-        interval = np.searchsorted(inner, block, side="right") + degree
-        alive = _alive(block, interval, knots, degree)
-        rows = np.arange(start, start + len(block))
-        for k, values in enumerate(alive):
-            basis[interval - degree + k, rows] = values
-    return basis.T
+        interval = np.searchsorted(inner, block, side="right")
+        at = interval * n + np.arange(start, start + len(block))
+        for values in _alive(block, interval, knots, degree):
+            basis[at] = values
+            at += n
+    return basis.reshape(columns, n).T
 
 
 def _alive(x: Array, interval: Array, knots: Array, degree: int) -> list[Array]:
     """The degree + 1 functions that do not vanish on each x's interval, `(m,)` each."""
+    above = [knots[interval + degree + 1 + i] - x for i in range(degree)]
+    below = [x - knots[interval + degree - i] for i in range(degree)]
     functions = [np.ones(len(x))]
     for d in range(1, degree + 1):
         raised = [np.zeros(len(x)) for _ in range(d + 1)]
         for i in range(d):
-            right, left = knots[interval + i + 1], knots[interval + i + 1 - d]
-            part = functions[i] / (right - left)
-            raised[i] += part * (right - x)
-            raised[i + 1] = part * (x - left)
+            right, left = degree + 1 + i, degree + 1 + i - d
+            spans = knots[right : len(knots) - degree + i] - knots[left : len(knots) - degree + i - d]
+            part = functions[i] / spans[interval]
+            raised[i] += part * above[i]
+            raised[i + 1] = part * below[d - 1 - i]
         functions = raised
     return functions

@@ -18,7 +18,7 @@ import pandas as pd
 from glmnet_bridge.design.functions import BARE, CONTRASTS, ROW_WISE, not_row_wise, ufunc, unknown
 from glmnet_bridge.design.levels import Boxed, contrast_named
 from glmnet_bridge.design.nodes import Builder, Closure, Maker, Scope, Stateful, Value, column, is_numpy
-from glmnet_bridge.design.operations import numeric, plain, read_only
+from glmnet_bridge.design.operations import elementwise, numeric, plain, read_only
 from glmnet_bridge.design.transforms import STATEFUL, Outside, Transform, check_settings
 from glmnet_bridge.errors import DataError, listed, nearest
 
@@ -41,8 +41,8 @@ def call(builder: Builder, node: ast.Call) -> Closure:
     name = call_name(node)
     if name is None:
         builder.refuse(node, "only functions called by their name can be used in a formula.")
-    if name in _FORMS:
-        return _FORMS[name](builder, node)
+    if name in _WORDS:
+        return _WORDS[name](builder, node)
     if name in STATEFUL:
         return _stateful_call(builder, node)
     if name in builder.functions:
@@ -185,7 +185,7 @@ def _ufunc_call(builder: Builder, node: ast.Call, name: str, function: np.ufunc)
         )
     arguments = [builder.closure(item) for item in node.args]
     text = ast.unparse(node)
-    return lambda scope: function(*[plain(argument(scope), text) for argument in arguments])
+    return lambda scope: elementwise(function, [plain(argument(scope), text) for argument in arguments])
 
 
 def _user_call(builder: Builder, node: ast.Call) -> Closure:
@@ -203,7 +203,7 @@ def _user_call(builder: Builder, node: ast.Call) -> Closure:
     return run
 
 
-_FORMS: dict[str, Maker] = {
+_WORDS: dict[str, Maker] = {
     "C": _categorical_call,
     "I": _identity,
     "Q": _quote,

@@ -159,8 +159,8 @@ def check_width(formula: Formula, learnt: Mapping[str, Learnt]) -> None:
     ]
     raise FormulaError(
         f"The formula asks for {total:,} columns or more, of which {widest.name()} takes "
-        f"{widths[widest.name()]:,} ({listed(sizes)}); at most {MAX_COLUMNS:,} are allowed. Their information "
-        f"matrix alone would take {8e-9 * total * total:,.1f} GB. Join rare levels, or leave the term out."
+        f"{widths[widest.name()]:,} ({listed(sizes)}); at most {MAX_COLUMNS:,} are allowed. Their "
+        f"p x p matrix would take {8e-9 * total * total:,.1f} GB. Join rare levels, or leave the term out."
     )
 
 

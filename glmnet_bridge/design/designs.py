@@ -19,13 +19,14 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.data.rows import Columns, Layout
+from glmnet_bridge.design import states
 from glmnet_bridge.design.codings import Coded, Learnt, code_terms
 from glmnet_bridge.design.encodings import Encoded, Plan, encoded, plan
 from glmnet_bridge.design.expressions import Expression, Scope, Value
 from glmnet_bridge.design.formulas import Formula
-from glmnet_bridge.design.levels import Boxed, as_categorical, places, recoded
+from glmnet_bridge.design.levels import Boxed, as_categorical, places, recoded, row_labels
 from glmnet_bridge.design.transforms import Transform
-from glmnet_bridge.errors import DataError, DataWarning, listed, nearest
+from glmnet_bridge.errors import DataError, DataWarning, FormulaError, listed, nearest
 
 Array = np.ndarray
 Values = Mapping[str, Any]
@@ -105,6 +106,7 @@ class Design:
             for subterm in term.subterms
             for piece in subterm.pieces(learnt)
         )
+        _check_names(names)
         return cls(formula, learnt, transforms, coded, names, plan(coded, learnt, max(rows, 16)), rows)
 
     @property
@@ -176,18 +178,17 @@ class Design:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values; `from_json` restores the columns to the last bit."""
-        from glmnet_bridge.design.states import write
-
-        return write(self)
+        return states.write(self.formula, self.learnt, self.transforms, self.coded, self.rows)
 
     @classmethod
     def from_json(
         cls, state: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None
     ) -> Design:
         """The design that `to_json` wrote; the user's own functions must be given again."""
-        from glmnet_bridge.design.states import read
+        return cls.assemble(*states.read(state, functions))
 
-        return read(state, functions)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Design.from_json, (self.to_json(), dict(self.formula.functions))
 
     def _grouping(self, code: str, factor: Learnt) -> Grouping:
         uses = [
@@ -205,6 +206,17 @@ class Design:
             levels=factor.levels,
             matrix=subterm.contrasts[code].matrix,
             columns=columns if alone else (),
+        )
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    """Columns are known by their names everywhere, so no two may share one."""
+    if not names:
+        raise FormulaError("The formula has no columns: add a predictor, or keep the intercept.")
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise FormulaError(
+            f"Two columns of the design are named {twice!r}: rename the column or level behind it."
         )
 
 
@@ -298,9 +310,10 @@ def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:
         return
     made = columns[at[0]][~np.isfinite(columns[at[0]])][0]
     causes = [f"{name} = {scope.values[name][at[0]]}" for name in sorted(expression.names)]
+    where = f"{len(at)} row{'s'[: len(at) - 1]} ({listed(row_labels(at, scope.index))})"
     raise DataError(
-        f"{expression.code!r} gives {made} in {len(at)} row{'s'[: len(at) - 1]} ({_rows(at, scope.index)}), "
-        f"where {listed(causes)}. Drop those rows, or transform the column differently (np.log1p(x) for zeros)."
+        f"{expression.code!r} gives {made} in {where}, as {listed(causes)} there. Drop those rows, or "
+        "transform the column differently, such as np.log1p(x) where zeros are meant."
     )
 
 
@@ -344,12 +357,9 @@ def _unseen(factor: Learnt, found: pd.Categorical, unknown: Array, index: pd.Ind
     which = (
         f"level {levels[0]!r}" if len(levels) == 1 else f"levels {listed([repr(level) for level in levels])}"
     )
+    where = f"row{'s'[: len(at) - 1]} {listed(row_labels(at, index))}"
     return (
-        f"Column {name!r} has {which} in the new data (row{'s'[: len(at) - 1]} {_rows(at, index)}); "
+        f"Column {name!r} has {which} in the new data ({where}); "
         f"the model learnt {listed(factor.levels, 8)}.{nearest(levels[0], factor.levels)} "
         "Drop those rows or refit with them."
     )
-
-
-def _rows(at: Array, index: pd.Index | None) -> str:
-    return listed([int(i) if index is None else index[i] for i in at])

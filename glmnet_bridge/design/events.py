@@ -83,7 +83,10 @@ def _of_category(raw: pd.Categorical, name: str) -> tuple[Levels, Levels]:
         return declared, ()
     shown = listed([repr(level) for level in present], most=8)
     if len(present) < 2:
-        raise DataError(f"The response {name!r} has one level only ({shown}); a binomial response has two.")
+        raise DataError(
+            f"The response {name!r} has one level only ({shown}); a binomial response has two. "
+            "Check how the rows were chosen, or declare both levels as categories."
+        )
     raise DataError(
         f"The response {name!r} has {len(present)} levels ({shown}); a binomial response has two. "
         f"Choose one against the rest, as in I({name} == {present[-1]!r}) ~ ..."
@@ -110,9 +113,13 @@ def _of_numbers(raw: Array, name: str, event: Any, index: pd.Index | None) -> Le
         )
     if raw.min() >= 0 and np.array_equal(raw, np.rint(raw)):
         why += '. Successes of m trials are written successes(k, m) ~ ...; counts need family="poisson"'
+    else:
+        why += '. Recode it, compare it as in I(y > 0) ~ ..., or use family="gaussian"'
     raise bad_rows(what, raw, outside, why, index)
 
 
 def _strange(name: str, found: str, where: str, levels: Sequence[Level]) -> DataError:
     learnt = " and ".join(repr(level) for level in levels)
-    return DataError(f"The response {name!r} is {found} in {where}; the model learnt {learnt}.")
+    return DataError(
+        f"The response {name!r} is {found} in {where}; the model learnt {learnt}. Recode or drop those rows."
+    )

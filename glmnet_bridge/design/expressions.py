@@ -13,6 +13,7 @@ gives their state, `Expression.run` applies it.
 from __future__ import annotations
 
 import ast
+import functools
 import keyword
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from glmnet_bridge.design.calls import call, call_name
-from glmnet_bridge.design.functions import CONTRASTS, Functions, check_functions
+from glmnet_bridge.design.functions import FORMS, Functions, check_functions
 from glmnet_bridge.design.levels import Boxed
 from glmnet_bridge.design.nodes import (
     MAX_DEPTH,
@@ -62,8 +63,11 @@ class Expression:
     arguments: tuple[Expression, ...]
     column: str | None
     stateful: tuple[Stateful, ...] = field(compare=False, repr=False)
-    functions: frozenset[str] = field(compare=False, repr=False)
+    functions: Functions = field(compare=False, repr=False)
     _run: Closure = field(compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(build, forms=FORMS), (self.code, dict(self.functions))
 
     def learn(self, values: Mapping[str, Any]) -> dict[str, Transform]:
         """The state of each transform in this expression, learnt from all rows; inner ones first."""
@@ -105,21 +109,21 @@ def build(
     `learn=False`, functions that learn from the data are refused.
     """
     if code.isidentifier():
-        return Expression(code, frozenset([code]), None, (), code, (), frozenset(), column(code))
+        return Expression(code, frozenset([code]), None, (), code, (), {}, column(code))
     builder = Builder(code, check_functions(functions), _TABLE, learn)
     tree = _syntax(code)
-    call = call_name(tree)
-    if call in forms and isinstance(tree, ast.Call):
-        return _form(builder, tree, call)
+    word = call_name(tree)
+    if word in forms and isinstance(tree, ast.Call):
+        return _form(builder, tree, str(word))
     run = builder.closure(tree)
     return Expression(
         code=code,
         names=frozenset(builder.names),
-        call=call,
-        arguments=_arguments(tree, functions, learn) if call not in ("Q", None) else (),
+        call=word,
+        arguments=_arguments(tree, functions, learn),
         column=_quoted(tree),
         stateful=tuple(builder.stateful),
-        functions=frozenset(builder.used),
+        functions={name: builder.functions[name] for name in builder.used},
         _run=run,
     )
 
@@ -164,27 +168,23 @@ def _quoted(tree: ast.expr) -> str | None:
 
 
 def _arguments(tree: ast.expr, functions: Functions | None, learn: bool) -> tuple[Expression, ...]:
-    """Positional arguments that are expressions of their own (a list or a contrast is none)."""
-    found = []
-    for node in tree.args if isinstance(tree, ast.Call) else []:
-        if isinstance(node, (ast.Name, ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare)) and not _is_contrast(
-            node
-        ):
-            found.append(build(ast.unparse(node), functions, learn=learn))
-    return tuple(found)
+    """Positional arguments that are expressions of their own: no constants, lists or contrasts."""
+    if not isinstance(tree, ast.Call):
+        return ()
+    nodes = tree.args[:1] if call_name(tree) == "C" else tree.args
+    kinds = (ast.Name, ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare)
+    return tuple(
+        build(ast.unparse(node), functions, learn=learn) for node in nodes if isinstance(node, kinds)
+    )
 
 
-def _is_contrast(node: ast.expr) -> bool:
-    return (call_name(node) or getattr(node, "id", None)) in CONTRASTS
-
-
-def _form(builder: Builder, tree: ast.Call, call: str) -> Expression:
+def _form(builder: Builder, tree: ast.Call, word: str) -> Expression:
     """`offset(x)` or `successes(k, m)`: not a function of the rows, but a word of the formula."""
-    wanted = {"offset": 1, "successes": 2}[call]
+    wanted = {"offset": 1, "successes": 2}[word]
     if len(tree.args) != wanted or tree.keywords:
-        example = "offset(np.log(exposure))" if call == "offset" else "successes(k, m): k events in m trials"
-        raise FormulaError(f"{call}() takes {wanted} argument{'s'[: wanted - 1]}, as in {example}.")
+        example = "offset(np.log(exposure))" if word == "offset" else "successes(k, m): k events in m trials"
+        raise FormulaError(f"{word}() takes {wanted} argument{'s'[: wanted - 1]}, as in {example}.")
     arguments = tuple(build(ast.unparse(node), builder.functions, learn=False) for node in tree.args)
     names = frozenset().union(*(argument.names for argument in arguments))
-    used = frozenset().union(*(argument.functions for argument in arguments))
-    return Expression(builder.code, names, call, arguments, None, (), used, arguments[0].run)
+    used = {name: function for argument in arguments for name, function in argument.functions.items()}
+    return Expression(builder.code, names, word, arguments, None, (), used, arguments[0].run)

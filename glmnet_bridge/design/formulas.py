@@ -148,7 +148,7 @@ def expression(text: str, functions: Functions | None = None) -> Expression:
 
 
 def _plain(text: object, functions: Functions | None) -> bool:
-    return isinstance(text, str) and not functions and functions is not False
+    return isinstance(text, str) and functions is None
 
 
 @functools.lru_cache(maxsize=256)
@@ -361,8 +361,9 @@ def _check_sides(response: tuple[Expression, ...], terms: tuple[Term, ...]) -> N
         if read.code in codes or (len(response) == 1 and modelled.names & read.names):
             names = sorted(modelled.names & read.names) or [read.code]
             raise FormulaError(
-                f"The response {response[0].code!r} is also a predictor ({read.code}): the column {listed(names)} "
-                "stands on both sides. Take it out of the right side, or copy it under another name."
+                f"The response {response[0].code!r} is also a predictor ({read.code}): the column "
+                f"{listed(names)} stands on both sides. Take it out of the right side, or copy it "
+                "under another name."
             )
 
 

@@ -50,10 +50,10 @@ ROW_WISE: dict[str, tuple[int, int, tuple[str, ...]]] = {
 }
 """numpy functions that work row by row but are no ufuncs: fewest and most arguments, keywords."""
 
-FORMS = ("C", "I", "Q", "successes", "offset")
+FORMS = ("successes", "offset")
 CONTRASTS = ("Treatment", "Sum", "Helmert", "Diff", "Poly")
 CONSTANTS = {"pi": float(np.pi), "e": float(np.e), "euler_gamma": float(np.euler_gamma)}
-RESERVED = frozenset([*FORMS, *CONTRASTS, *STATEFUL, *BARE, "np", "numpy", "eval", "exec"])
+RESERVED = frozenset(["C", "I", "Q", *FORMS, *CONTRASTS, *STATEFUL, *BARE, "np", "numpy", "eval", "exec"])
 
 R_WORDS = {
     "factor": "C(x)",
@@ -79,7 +79,7 @@ def ufunc(name: str) -> np.ufunc | None:
 
 def unknown(name: str, known: Functions) -> str:
     """Why a function cannot be called, and what to write instead."""
-    if name in ("offset", "successes"):
+    if name in FORMS:
         place = "as a term of its own, right of the tilde" if name == "offset" else "as the whole response"
         return f"{name}(...) is allowed only {place}."
     if name in R_WORDS:

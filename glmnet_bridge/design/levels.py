@@ -17,6 +17,8 @@ from patsy.util import SortAnythingKey
 
 from glmnet_bridge.errors import DataError, listed
 
+MAX_LEVELS = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Boxed:
@@ -48,7 +50,7 @@ class Boxed:
             raise DataError(
                 f"levels={list(self.levels)} leaves out {listed(unknown)}, which the data contain."
             )
-        return pd.Categorical.from_codes(recoded(found.codes, place), list(self.levels))
+        return _from_codes(recoded(found.codes, place), self.levels)
 
 
 def as_categorical(values: Any) -> pd.Categorical:
@@ -58,13 +60,21 @@ def as_categorical(values: Any) -> pd.Categorical:
     if values.ndim != 1:
         raise DataError("C() takes one column; it was given several.")
     if values.dtype == bool:
-        return pd.Categorical.from_codes(values.view(np.int8), [False, True])
-    codes, found = pd.factorize(values)
-    levels = found.tolist()
-    order = sorted(range(len(levels)), key=lambda at: SortAnythingKey(levels[at]))
-    place = np.empty(len(levels), dtype=np.intp)
-    place[order] = np.arange(len(levels))
-    return pd.Categorical.from_codes(recoded(codes, place), pd.Index([levels[at] for at in order]))
+        return _from_codes(values.view(np.int8), [False, True])
+    codes, found = pd.factorize(values, sort=values.dtype != object)
+    if len(found) > MAX_LEVELS:
+        raise DataError(
+            f"A factor of {len(found):,} different values, such as {found[0]}, is rather a number: "
+            "leave it out of C(...), or group its values first."
+        )
+    if values.dtype != object:
+        return _from_codes(codes, found.tolist())
+    levels = sorted(found, key=SortAnythingKey)
+    return _from_codes(recoded(codes, places(found, levels)), levels)
+
+
+def _from_codes(codes: Any, levels: Sequence[Any]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, pd.Index(levels))
 
 
 def places(found: Sequence[Any], wanted: Sequence[Any]) -> np.ndarray:
@@ -84,3 +94,8 @@ def recoded(codes: np.ndarray, place: np.ndarray) -> np.ndarray:
 def contrast_named(name: str, *positional: Any, **settings: Any) -> Any:
     """patsy's contrast object: `Treatment`, `Sum`, `Helmert`, `Diff` or `Poly`, with its setting."""
     return getattr(patsy, name)(*positional, **settings)
+
+
+def row_labels(at: np.ndarray, index: pd.Index | None) -> list[Any]:
+    """Rows as people know them: by their labels, or by position."""
+    return at.tolist() if index is None else index[at].tolist()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,9 +101,7 @@ def _arithmetic(combine: Callable[[Any, Any], Any]) -> Callable[[Value, Value, s
                 raise DataError(f"{text}: {side!r} is no number.")
         if combine in _LOGICAL_IN_NUMPY and is_bool(left) and is_bool(right):
             raise DataError(f"{text}: for a count of True write 1 * a + 1 * b, for a condition a | b.")
-        if combine in _MAY_WRAP and _is_integer(left) and _is_integer(right):
-            return _without_wrapping(combine, left, right)
-        return combine(left, right)
+        return _without_wrapping(combine, left, right) if combine in _MAY_WRAP else combine(left, right)
 
     return run
 
@@ -121,17 +119,31 @@ def _is_integer(value: Value) -> bool:
     return isinstance(value, int) or getattr(getattr(value, "dtype", None), "kind", "") in "iu"
 
 
-def _without_wrapping(combine: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
+def _without_wrapping(combine: Callable[..., Any], *values: Value) -> Value:
     """Integer arithmetic, or that of doubles where integers would overflow (or be inverted)."""
-    as_double = combine(np.asarray(left, dtype=float), np.asarray(right, dtype=float))
-    inverse = combine is operator.pow and np.min(right, initial=0) < 0
+    if not all(map(_is_integer, values)):
+        return combine(*values)
+    as_double = combine(*(np.asarray(value, dtype=float) for value in values))
+    inverse = combine in (operator.pow, np.power) and np.min(values[1], initial=0) < 0
     if inverse or not np.max(np.abs(as_double), initial=0.0) < _SAFE:
         return as_double
-    return combine(left, right)
+    return combine(*values)
+
+
+def elementwise(function: np.ufunc, values: Sequence[Value]) -> Value:
+    """A ufunc of the values; where it knows no logic, True counts as 1 (numpy answers in half precision)."""
+    if function in _MAY_WRAP:
+        return _without_wrapping(function, *values)
+    if not any("?" in signature.split("->")[0] for signature in function.types):
+        values = [np.asarray(value, dtype=np.int64) if is_bool(value) else value for value in values]
+    return function(*values)
 
 
 _LOGICAL_IN_NUMPY = (operator.add, operator.sub)
-_MAY_WRAP = (operator.add, operator.sub, operator.mul, operator.pow)
+_MAY_WRAP = frozenset(
+    [operator.add, operator.sub, operator.mul, operator.pow]
+    + [np.add, np.subtract, np.multiply, np.power, np.square]
+)
 
 ARITHMETIC: dict[type, Callable[[Value, Value, str], Value]] = {
     ast.Add: _arithmetic(operator.add),

@@ -252,23 +252,28 @@ def _encoded(
         _refuse((y < 0) | (y > 1), y, name, hint, index)
         _warn_if_broken(y * trials, trials, name)
     elif response.kind == "count":
-        _refuse(y < 0, y, name, "counts are 0, 1, 2, ...", index)
+        _refuse(
+            y < 0, y, name, "counts are 0, 1, 2, ... Mend or drop those rows, or use family='gaussian'", index
+        )
         if raw[0].dtype.kind == "f" and not np.array_equal(y, np.rint(y)):
             row = np.flatnonzero(y != np.rint(y))[0]
             _warn(f"The counts {name!r} are not all whole (such as {y[row]:g}): a quasi-likelihood at best.")
     elif response.kind == "positive":
-        _refuse(y <= 0, y, name, "this family needs a response above 0", index)
+        _refuse(
+            y <= 0,
+            y,
+            name,
+            "this family needs a response above 0. Mend or drop those rows, or use family='gaussian'",
+            index,
+        )
     return y[:, None], trials
 
 
 def _numbers(response: Response, raw: ColumnValues) -> Array:
     if isinstance(raw, pd.Categorical):
         levels = [repr(events.label(level)) for level in raw.categories]
-        hint = (
-            ' Two levels are modelled by family="binomial".'
-            if response.kind in ("count", "positive", "real")
-            else ""
-        )
+        grouped = response.kind in ("proportion", "successes")
+        hint = "" if grouped else ' Two levels are modelled by family="binomial".'
         raise DataError(
             f"The response {response.name!r} is a category (levels {listed(levels)}); "
             f"{_NEEDS[response.kind]} are needed.{hint}"
@@ -280,13 +285,27 @@ def _shares(response: Response, numbers: list[Array], index: pd.Index | None) ->
     """Share and trials from (successes, trials) or (successes, failures); no trials: share 0, no weight."""
     names = [part.code for part in response.expressions[0].arguments or response.expressions]
     for name, count in zip(names, numbers, strict=True):
-        _refuse(count < 0, count, name, "counts of successes and trials are 0, 1, 2, ...", index)
-        _refuse(count != np.rint(count), count, name, "counts of successes and trials are whole", index)
+        _refuse(
+            count < 0,
+            count,
+            name,
+            "successes and trials are counts (0, 1, 2, ...). Mend or drop those rows",
+            index,
+        )
+        _refuse(
+            count != np.rint(count),
+            count,
+            name,
+            "successes and trials are whole numbers. Mend those rows, or give shares with trials=",
+            index,
+        )
     k, m = numbers
     if len(response.expressions) == 2:
         m = k + m
     else:
-        _refuse(k > m, k, names[0], f"that is more than the trials {names[1]!r}", index)
+        _refuse(
+            k > m, k, names[0], f"that is more than the trials {names[1]!r}. Mend or drop those rows", index
+        )
     return np.divide(k, m, out=np.zeros(len(k)), where=m > 0), m
 
 

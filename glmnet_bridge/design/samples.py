@@ -65,7 +65,7 @@ class Sample:
         given = [part for part in (self.trials, self.prior_weights, self.freq_weights) if part is not None]
         if len(given) == 1:
             return given[0]
-        return np.prod(given, axis=0) if given else np.ones(self.n)
+        return np.prod(given, axis=0) if given else np.broadcast_to(1.0, self.n)
 
     @property
     def weightless(self) -> int:
@@ -125,6 +125,8 @@ class Recipe:
         unseen : "raise" or "nan", for levels that the design did not learn
         with_response : read the response, trials and weights too
         """
+        if unseen not in ("raise", "nan"):
+            raise ArgumentError(f"unseen={unseen!r} is unknown; it is 'raise' or 'nan'.")
         passed = {"offset": offset, "exposure": exposure}
         if with_response:
             passed |= {"trials": trials, "prior_weights": prior_weights, "freq_weights": freq_weights}
@@ -135,15 +137,13 @@ class Recipe:
         parts = self.response.expressions if with_response else ()
         names = self.design.variables | _names(parts) | _names(texts.values())
         table = _gather(data, self.design.formula, names, texts, bare, "drop")
+        if not len(table.index):
+            return _empty(table, len(self.design.names), self.given, with_response)
         numbers = _numbers(texts, table)
         y, counts = None, None
         if with_response:
             y, counts = self.response.values(table.values, trials=numbers.get("trials"), index=table.index)
-        if len(table.index):
-            source: Source = self.design.encode(table.values, unseen=unseen, index=table.index)
-        else:
-            # without rows a column has no kind: an empty factor may have arrived as an empty number
-            source = ArraySource(np.empty((0, len(self.design.names))))
+        source = self.design.encode(table.values, unseen=unseen, index=table.index)
         return _sample(source, table, y, counts, numbers, self.design.formula)
 
     def to_json(self) -> dict[str, Any]:
@@ -349,6 +349,24 @@ def _sample(
     if y is not None and sample.n and not sample.weights.any():
         raise DataError("No row has weight: trials and weights multiply to zero in every row.")
     return sample
+
+
+def _empty(table: _Table, width: int, given: Iterable[str], with_response: bool) -> Sample:
+    """No rows: without them a column has no kind, so that nothing is computed from it."""
+    none = np.empty(0)
+    has = {name: none if name in given else None for name in arguments.NAMES}
+    return Sample(
+        source=ArraySource(np.empty((0, width))),
+        response=none[:, None] if with_response else None,
+        trials=has["trials"],
+        prior_weights=has["prior_weights"],
+        freq_weights=has["freq_weights"],
+        offset=none[:, None],
+        index=table.index,
+        kept=table.kept,
+        dropped=table.dropped,
+        n_read=table.n_read,
+    )
 
 
 def _names(parts: Iterable[Expression]) -> frozenset[str]:

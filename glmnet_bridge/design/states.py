@@ -9,48 +9,49 @@ the formula, which is parsed anew: a file cannot bring in a function or an expre
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from glmnet_bridge.design.codings import Coded, Contrast, Learnt, Subterm
 from glmnet_bridge.design.formulas import Formula, one_sided, parse
+from glmnet_bridge.design.functions import Functions
 from glmnet_bridge.design.transforms import STATEFUL, Transform
 from glmnet_bridge.errors import DataError, FormulaError, listed
 
-if TYPE_CHECKING:
-    from glmnet_bridge.design.designs import Design
-
 FORMAT = "glmnet_bridge design"
 VERSION = 1
-Functions = Mapping[str, Callable[..., Any]]
+Parts = tuple[Formula, dict[str, Learnt], dict[str, Transform], tuple[Coded, ...], int]
 
 
-def write(design: Design) -> dict[str, Any]:
-    """Plain values from which `read` restores the design."""
-    formula = design.formula
+def write(
+    formula: Formula,
+    learnt: Mapping[str, Learnt],
+    transforms: Mapping[str, Transform],
+    coded: Sequence[Coded],
+    rows: int,
+) -> dict[str, Any]:
+    """Plain values from which `read` restores these parts of a design."""
     return {
         "format": FORMAT,
         "version": VERSION,
         "formula": formula.text,
         "two_sided": bool(formula.response),
         "functions": sorted(_used(formula)),
-        "rows": design.rows,
-        "factors": {code: _write_learnt(factor) for code, factor in design.learnt.items()},
-        "transforms": {key: _write_transform(state) for key, state in design.transforms.items()},
+        "rows": rows,
+        "factors": {code: _write_learnt(factor) for code, factor in learnt.items()},
+        "transforms": {key: _write_transform(state) for key, state in transforms.items()},
         "terms": [
             {"name": term.name, "subterms": [_write_subterm(part) for part in term.subterms]}
-            for term in design.coded
+            for term in coded
         ],
     }
 
 
-def read(state: Mapping[str, Any], functions: Functions | None = None) -> Design:
-    """The design that `write` wrote; what is wrong with a damaged state is named."""
-    from glmnet_bridge.design.designs import Design
-
+def read(state: Mapping[str, Any], functions: Functions | None = None) -> Parts:
+    """The parts that `write` wrote; what is wrong with a damaged state is named."""
     if not isinstance(state, Mapping) or state.get("format") != FORMAT:
         raise DataError("This is no saved design of glmnet_bridge: it lacks its format mark.")
     if state.get("version") != VERSION:
@@ -59,27 +60,27 @@ def read(state: Mapping[str, Any], functions: Functions | None = None) -> Design
             f"{VERSION}. Use the version of glmnet_bridge that wrote it, or refit."
         )
     _check_functions(state, functions)
-    field = "formula"
+    part = "formula"
     try:
         formula = (parse if state["two_sided"] else one_sided)(state["formula"], functions)
-        field = "factors"
-        learnt = _read_factors(state["factors"], formula)
-        field = "transforms"
-        transforms = _read_transforms(state["transforms"], formula)
-        field = "terms"
-        coded = tuple(_read_term(part, learnt) for part in state["terms"])
-        _expect({term.name for term in coded}, {term.name() for term in formula.terms}, "terms")
-        field = "rows"
-        return Design.assemble(formula, learnt, transforms, coded, int(state["rows"]))
+        part = "factors"
+        learnt = _read_factors(state[part], formula)
+        part = "transforms"
+        transforms = _read_transforms(state[part], formula)
+        part = "terms"
+        coded = tuple(_read_term(term, learnt) for term in state[part])
+        _expect({term.name for term in coded}, {term.name() for term in formula.terms}, part)
+        part = "rows"
+        return formula, learnt, transforms, coded, int(state[part])
     except FormulaError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise DataError(f"The saved design is damaged in its part {field!r}: {error}.") from error
+        raise DataError(f"The saved design is damaged in its part {part!r}: {error!r}.") from error
 
 
-def _used(formula: Formula) -> frozenset[str]:
+def _used(formula: Formula) -> set[str]:
     parts = [factor.expression for factor in formula.factors]
-    return frozenset().union(*(part.functions for part in (*parts, *formula.response, *formula.offsets)))
+    return {name for part in (*parts, *formula.response, *formula.offsets) for name in part.functions}
 
 
 def _check_functions(state: Mapping[str, Any], functions: Functions | None) -> None:

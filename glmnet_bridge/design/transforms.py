@@ -20,6 +20,7 @@ from patsy.mgcv_cubic_splines import CC, CR, TE
 from patsy.util import wide_dtype_for
 
 from glmnet_bridge.design.bases import bspline_basis
+from glmnet_bridge.design.levels import row_labels
 from glmnet_bridge.errors import DataError, FormulaError, listed
 
 Array = np.ndarray
@@ -48,7 +49,7 @@ class Outside(Exception):
     def message(self, text: str, index: pd.Index | None) -> str:
         """The column, the values and the rows, and what to do."""
         at = np.flatnonzero(~self.inside)
-        rows = listed([int(i) if index is None else index[i] for i in at])
+        rows = listed(row_labels(at, index))
         values = listed([f"{value:g}" for value in self.values[at[:20]].tolist()])
         return (
             f"Column {text!r} lies outside the range of its spline, {self.lower:g} to {self.upper:g}: "

@@ -17,7 +17,7 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
 from glmnet_bridge.errors import ArgumentError, DataError
-from glmnet_bridge.fitting import coordinates, irls, large, linalg, separation, starts
+from glmnet_bridge.fitting import coordinates, dispersions, irls, large, linalg, separation, starts
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.fitting.separation import Separation
@@ -49,7 +49,7 @@ class Estimate:
     trace : the steps
     rank : which columns were aliased, or None
     separation : which coefficients are infinite, or None
-    note : the outcome in a sentence
+    chi2 : Pearson's chi2 where the dispersion is free, computed in centred columns; else None
     """
 
     model: Model
@@ -61,7 +61,7 @@ class Estimate:
     trace: Trace
     rank: Rank | None = None
     separation: Separation | None = None
-    note: str = ""
+    chi2: float | None = None
 
     @property
     def converged(self) -> bool:
@@ -105,8 +105,20 @@ def estimate(
     with one_blas_thread():
         constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
         axes = coordinates.choose(rows, model.columns, constant)
-        problem = _Problem(model, rows.standardised(axes.shift, axes.scale), axes, constant, limits, nobs or rows.n)
+        unit = weight_unit(rows)
+        used = replace(rows, weights=rows.weights / unit) if unit != 1.0 else rows
+        problem = _Problem(
+            model, used.standardised(axes.shift, axes.scale), axes, constant, limits, nobs or rows.n, unit
+        )
         return _examined(problem, start)
+
+
+def weight_unit(rows: Rows) -> float:
+    """A power of two near the mean weight, or 1: rounding errors are measured against weights near 1."""
+    if rows.weights.strides == (0,):
+        return 1.0
+    mean = float(rows.weights.mean())
+    return 1.0 if not 0 < mean < np.inf or 0.125 <= mean <= 8.0 else float(2.0 ** np.round(np.log2(mean)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,7 @@ class _Problem:
     constant: int | None
     limits: Limits
     nobs: float
+    unit: float = 1.0
     kept: Array | None = None
 
     def reduced(self) -> Model:
@@ -137,12 +150,17 @@ class _Problem:
         diagonal = model.penalty.diagonal(model.network.entries)
         if diagonal is None:
             return None
-        to_raw = self._to_raw()
+        to_raw, diagonal = self._to_raw(), diagonal / self.unit
         return np.diag(diagonal) if to_raw is None else to_raw.T @ (diagonal[:, None] * to_raw)
 
     def _to_raw(self) -> Array | None:
         to_raw = self.axes.to_raw
         return to_raw if to_raw is None or self.kept is None else to_raw[np.ix_(self.kept, self.kept)]
+
+    @property
+    def root(self) -> float:
+        """What turns a decrement into standard errors; a free dispersion takes up the unit of the weights."""
+        return 1.0 if self.model.family.distribution.free_dispersion else float(np.sqrt(self.unit))
 
     def position(self) -> int | None:
         """Where the intercept stands among the kept columns."""
@@ -320,21 +338,41 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
         outcome = "boundary"
     elif outcome in ("stalled", "suspicious"):
         outcome = "step limit"
-    steps = tuple(replace(step, theta=axes.raw(step.theta)) for step in path.steps)
+    unit, root = problem.unit, problem.root
+    steps = tuple(
+        replace(step, theta=axes.raw(step.theta), loglik=step.loglik * unit, distance=step.distance * root)
+        for step in path.steps
+    )
+    covariance = _covariance(problem, model, sums, end)
     return Estimate(
         model=model,
         theta=axes.raw(end.theta),
-        sums=Sums(
-            sums.loglik,
-            None if sums.score is None else axes.score(sums.score),
-            None if sums.observed is None else axes.information(sums.observed),
-            None if sums.expected is None else axes.information(sums.expected),
-        ),
-        covariance=_covariance(problem, model, sums, end),
+        sums=_in_columns(sums, axes, unit),
+        covariance=None if covariance is None else covariance / unit,
         outcome=outcome,
-        distance=end.decrement,
+        distance=end.decrement * root,
         trace=Trace(steps, model.network.entries),
         rank=ranks if aliased else None,
+        chi2=_chi2(problem, model, sums, end.theta),
+    )
+
+
+def _chi2(problem: _Problem, model: Model, sums: Sums, theta: Array) -> float | None:
+    """Pearson's chi2 where the standard errors need it; that of least squares is the deviance."""
+    if not model.family.distribution.free_dispersion:
+        return None
+    if model.family.name == "gaussian":
+        return -2.0 * sums.loglik * problem.unit
+    return dispersions.pearson_chi2(model, problem.rows, theta) * problem.unit
+
+
+def _in_columns(sums: Sums, axes: Coordinates, unit: float) -> Sums:
+    """The sums for the raw columns and the weights as they were given."""
+    return Sums(
+        sums.loglik * unit,
+        None if sums.score is None else axes.score(sums.score) * unit,
+        None if sums.observed is None else axes.information(sums.observed) * unit,
+        None if sums.expected is None else axes.information(sums.expected) * unit,
     )
 
 

@@ -171,18 +171,17 @@ def search(objective: Objective, here: Point) -> Point | None:
     """The next point along the step, halved until it improves; None if nothing does."""
     if here.step is None:
         return None
-    length = 1.0
+    there = objective.at(here.theta + here.step)
+    if improves(here, there):
+        return there
+    length = 0.5
     for _ in range(HALVINGS):
-        theta = here.theta + length * here.step
-        loglik = objective.evaluate(theta, "value").loglik if length < 1.0 else None
-        if loglik is None:
-            there = objective.at(theta)
-            if improves(here, there, length):
-                return there
-        elif objective.value(theta, loglik) >= here.value + 1e-4 * length * here.gain:
-            return objective.at(theta)
-        elif length * here.gain <= rounding(here):
+        if length * here.gain <= rounding(here):
             return None
+        theta = here.theta + length * here.step
+        value = objective.value(theta, objective.evaluate(theta, "value").loglik)
+        if value >= here.value + 1e-4 * length * here.gain:
+            return objective.at(theta)
         length *= 0.5
     return None
 
@@ -192,10 +191,10 @@ def rounding(point: Point) -> float:
     return 1e-13 * (1.0 + abs(point.sums.loglik))
 
 
-def improves(here: Point, there: Point, length: float) -> bool:
-    """Armijo's rule; below the rounding error of the log-likelihood the decrement must not grow."""
+def improves(here: Point, there: Point) -> bool:
+    """Armijo's rule for the whole step; below the rounding error of the log-likelihood the decrement must fall."""
     if not np.isfinite(there.value):
         return False
-    if length * here.gain <= rounding(here):
+    if here.gain <= rounding(here):
         return there.decrement < here.decrement
-    return there.value >= here.value + 1e-4 * length * here.gain
+    return there.value >= here.value + 1e-4 * here.gain

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmnet_bridge.fitting.batches import batches
-from glmnet_bridge.fitting.linalg import factor
 from glmnet_bridge.fitting.losses import WIDE, Loss, curvature, steepest, usable
 from glmnet_bridge.fitting.trainings import Training
 
@@ -35,7 +34,7 @@ TRIALS = 40  # of one line search
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a learner is: theta `(P,)`, passes over the rows so far, and its own guess of the gain still to come."""
+    """Where a learner is: theta `(P,)`, passes over the rows so far, and its guess of the gain to come."""
 
     theta: Array
     epoch: float
@@ -79,18 +78,23 @@ def learner(loss: Loss, theta: Array, training: Training, random: np.random.Gene
     """The path that `training` asks for, without an end."""
     if training.method == "lbfgs":
         return lbfgs(loss, theta, random)
-    given = training.learning_rate is not None
-    rate = training.learning_rate if given else default_rate(loss, theta, training, random)
+    given = training.learning_rate
+    rate = default_rate(loss, theta, training, random) if given is None else given
     if training.method == "gradient descent":
-        return gradient_descent(loss, theta, rate, careful=not given)
+        return gradient_descent(loss, theta, rate, careful=given is None)
     return minibatches(loss, theta, training, rate, random)
 
 
 def default_rate(loss: Loss, theta: Array, training: Training, random: np.random.Generator) -> float:
-    """1 / L with L the largest curvature, of all rows or of a batch; for adam, whose steps have no slope in them, 0.01."""
+    """1 / L with L the largest curvature of the loss, of all rows or of a batch.
+
+    Adam's steps have no slope in them: 0.01, or more where few steps have to lead far.
+    """
+    size = batch_size(training, loss.rows.n)
     if training.method == "adam":
-        return ADAM_RATE
-    bound = steepest(loss, _steep(loss, theta), random, batch_size(training, loss.rows.n))
+        steps = training.epochs * -(-loss.rows.n // (size or 1))
+        return min(max(ADAM_RATE, 10.0 / max(steps, 1)), 0.5)
+    bound = steepest(loss, _steep(loss, theta), random, size)
     return 1.0 / bound if 0.0 < bound < np.inf else PLAIN_RATE
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from glmnet_bridge.data.rows import Block, Rows
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.fitting.batches import take
-from glmnet_bridge.fitting.irls import Objective
+from glmnet_bridge.fitting.irls import Objective, newton
 from glmnet_bridge.fitting.linalg import Factor, factor, generalised_inverse
 from glmnet_bridge.model.models import Model, Sums
 
@@ -26,6 +26,7 @@ Array = np.ndarray
 LARGE = 1e60  # weights beyond it have diverged; their squares would overflow
 WIDE = 2000  # with more parameters the information is not formed
 LOOK = 2e8  # rows * P^2 that are read to judge the curvature
+MOVED = 0.01  # by a Newton step near the optimum: the linear predictor has not come to rest
 SAMPLES = 20  # batches that are looked at for the curvature of a batch
 
 
@@ -95,7 +96,7 @@ class Loss:
         self.decay = self.model.penalty.diagonal(self.model.network.entries)
 
     def loglik(self, theta: Array) -> float:
-        """Log-likelihood less that of the saturated model, penalty not included; -inf where it is undefined."""
+        """Log-likelihood less that of the saturated model, without penalty; -inf where it is undefined."""
         if theta is not self._at or np.isnan(self._sums.loglik):
             loglik = self.model.sums(self.rows, theta, "value").loglik if usable(theta) else -np.inf
             self._remember(theta, Sums(-np.inf if np.isnan(loglik) else loglik))
@@ -144,11 +145,11 @@ class Loss:
 
     def gap(self, theta: Array) -> Gap:
         """Distance to the optimum as one Newton step sees it."""
-        newton = self.newton(theta)
-        if newton is None:
+        found = self.newton(theta)
+        if found is None:
             return Gap(np.nan, np.full(len(theta), np.nan))
         with np.errstate(divide="ignore", invalid="ignore"):
-            return Gap(newton.distance, -newton.step / newton.errors())
+            return Gap(found.distance, -found.step / found.errors())
 
     def penalty(self, theta: Array) -> float:
         return 0.0 if self.decay is None or not usable(theta) else 0.5 * float(self.decay @ theta**2)
@@ -196,16 +197,18 @@ class Reference:
             return Gap(self.distance(theta), (theta - self.theta) / self.errors)
 
 
-def reference(loss: Loss, theta: Array) -> Reference:
+def reference_at(loss: Loss, theta: Array) -> Reference:
     """Measure distances to `theta`, the optimum of `loss`."""
-    newton = loss.newton(theta)
-    if newton is None:
-        raise ArgumentError("reference: the likelihood is undefined there. Give the parameters of a fitted model.")
-    matrix = newton.matrix
-    if newton.factor is not None:
-        half = newton.factor.upper * newton.factor.scale
+    found = loss.newton(theta)
+    if found is None:
+        raise ArgumentError(
+            "reference: the likelihood is undefined there. Give the parameters of a fitted model."
+        )
+    matrix = found.matrix
+    if found.factor is not None:
+        half = found.factor.upper * found.factor.scale
         matrix = half.T @ half
-    return Reference(theta, matrix, newton.dispersion, newton.errors())
+    return Reference(theta, matrix, found.dispersion, found.errors())
 
 
 def usable(theta: Array) -> bool:
@@ -222,7 +225,7 @@ def curvature(loss: Loss, theta: Array, random: np.random.Generator) -> Array:
 
 
 def steepest(loss: Loss, theta: Array, random: np.random.Generator, batch: int | None = None) -> float:
-    """Largest curvature L of the mean loss, of the worst of some batches if `batch` is given; 1 / L is a safe rate."""
+    """Largest curvature L of the mean loss (of the worst of some batches of size `batch`): 1 / L is a safe rate."""
     sizes = [_largest(curvature(loss, theta, random))]
     if batch is not None and batch < loss.rows.n:
         for _ in range(SAMPLES):
@@ -249,7 +252,7 @@ def _largest(matrix: Array) -> float:
 
 
 def accuracy(model: Model, rows: Rows, theta: Array) -> float:
-    """Share of the weight that is classified right at a probability of 0.5; nan for other than one binomial output."""
+    """Share of the weight classified right at a probability of 0.5; nan for other than one binomial output."""
     if model.family.name != "binomial" or model.network.outputs != 1 or not usable(theta):
         return np.nan
 
@@ -261,14 +264,27 @@ def accuracy(model: Model, rows: Rows, theta: Array) -> float:
     return rows.sum(part) / float(rows.weights.sum())
 
 
-def at_the_edge(model: Model, rows: Rows, theta: Array) -> bool:
-    """Whether some fitted mean is 0 or 1 (a count's 0) to eight digits: weights may be on their way to infinity."""
-    if model.family.distribution.support not in ("binomial", "count") or not usable(theta):
+def runs_off(loss: Loss, theta: Array) -> bool:
+    """Whether Newton's steps from theta keep moving the linear predictor: there may be no finite optimum.
+
+    At a finite optimum a few steps leave nothing to move. On separated data every step moves the
+    linear predictor by about 1 for ever, while decrement and loss shrink to nothing.
+    """
+    model, rows = loss.model, loss.rows
+    if model.family.distribution.support not in ("binomial", "count") or not model.network.affine:
         return False
-    binomial = model.family.name == "binomial"
+    if not usable(theta) or len(theta) > WIDE:
+        return False
+    objective = Objective(
+        lambda at, want: model.sums(rows, at, want), None if loss.decay is None else np.diag(loss.decay)
+    )
+    end = newton(objective, theta, tol=1e-6, max_steps=25, polish=False).end
+    if end.step is None:
+        return True
+    ahead = end.theta + end.step
 
-    def part(block: Block) -> int:
-        mean = model.family.mean(model.eta(block, theta))[block.weights > 0]
-        return int(((mean < 1e-8) | (binomial & (mean > 1.0 - 1e-8))).sum())
+    def part(block: Block) -> Array:
+        moved = np.abs(model.eta(block, ahead) - model.eta(block, end.theta))[block.weights > 0]
+        return np.array([(moved > MOVED).sum()])
 
-    return rows.sum(part) > 0
+    return bool(rows.sum(part)[0] > 0)

@@ -36,6 +36,8 @@ def start(model: Model, rows: Rows, constant: int | None) -> Array:
         candidates = [theta]
     else:
         candidates = [project(model, rows, lambda block: np.full_like(block.response, level) - _offset(block))]
+    if constant is not None and rows.offset is None:
+        return candidates[0]  # the link of a possible mean, in every row
     for theta in candidates:
         if np.isfinite(model.sums(rows, theta, "value").loglik):
             return theta

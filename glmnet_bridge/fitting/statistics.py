@@ -8,14 +8,12 @@ where it is estimated and normal where it is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import special
 
 from glmnet_bridge.data.rows import ArraySource, Block, Rows
 from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.fitting.estimates import Estimate, estimate
+from glmnet_bridge.fitting.estimates import estimate
 from glmnet_bridge.model import likelihoods
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.likelihoods import Observed
@@ -23,41 +21,6 @@ from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import single_unit
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Degrees:
-    """Degrees of freedom: `nobs` rows that count, `rank` free coefficients."""
-
-    nobs: float
-    rank: int
-
-    @property
-    def residual(self) -> float:
-        return self.nobs - self.rank
-
-
-def pearson_chi2(estimated: Estimate, rows: Rows) -> float:
-    """Sum of weighted squared Pearson residuals, `w (y - mu)^2 / V(mu)`; rows at infinity count 0."""
-    model = estimated.model
-    gone = None if estimated.separation is None else estimated.separation.goes_off
-
-    def part(block: Block) -> float:
-        mean = model.family.mean(model.eta(block, estimated.theta))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = block.weights[:, None] * (block.response - mean) ** 2 / model.family.variance(mean)
-        return float(terms[block.weights > 0].sum())
-
-    if gone is not None:
-        rows = Rows(rows.source, rows.response, np.where(gone, 0.0, rows.weights), rows.offset)
-    return rows.sum(part)
-
-
-def dispersion(family: Family, chi2: float, degrees: Degrees) -> float:
-    """Pearson's estimate, chi2 / residual degrees of freedom; 1 where the family has none; nan without any left."""
-    if not family.distribution.free_dispersion:
-        return 1.0
-    return chi2 / degrees.residual if degrees.residual > 0 else np.nan
 
 
 def loglik(family: Family, observed: Observed, deviance: float) -> float:

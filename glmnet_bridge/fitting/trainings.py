@@ -125,7 +125,7 @@ def training(
         lbfgs, 50 for the others; 0 evaluates the start
     batch_size : rows per step; 32 by default
     learning_rate : constant step size; by default derived from the data so that it does not
-        diverge, and falling to zero (adam: 0.01, falling to zero)
+        diverge, and falling to zero over the epochs
     momentum : for "momentum" and "nesterov"; 0.9 by default
     validation : fraction of the rows that is held out, between 0 and 1
     patience : stop after so many epochs without a lower validation loss, and keep the best weights
@@ -159,7 +159,7 @@ def training(
         raise _refused("momentum", momentum, f"{chosen.name} has none", "momentum or nesterov")
     if patience is not None and validation is None:
         raise ArgumentError(
-            f"patience={patience!r} needs held-out rows to watch: give validation= too, for example validation=0.2."
+            f"patience={patience!r} needs held-out rows to watch. Give validation= too, such as validation=0.2."
         )
     return Training(
         method=chosen.name,
@@ -199,7 +199,9 @@ def _method(given: object) -> Method:
 
 
 def _refused(name: str, value: object, why: str, others: str) -> ArgumentError:
-    return ArgumentError(f"{name}={value!r} cannot be used here: {why}. Leave it out, or use the learner {others}.")
+    return ArgumentError(
+        f"{name}={value!r} cannot be used here: {why}. Leave it out, or use the learner {others}."
+    )
 
 
 def _whole(name: str, value: object, least: int) -> int:
@@ -245,7 +247,7 @@ def _random_state(value: Any) -> RandomState:
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
         return int(value)
     raise ArgumentError(
-        f"random_state={value!r}: give a whole number, 0 or more, a numpy.random.Generator, a SeedSequence, or None."
+        f"random_state={value!r}: give a whole number, 0 or more, a numpy Generator or SeedSequence, or None."
     )
 
 

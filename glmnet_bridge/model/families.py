@@ -98,6 +98,11 @@ class Family:
         """Log-likelihood, score, expected and observed information of each row `(m, k)`."""
         return self.kernel(y, eta)
 
+    def score(self, y: Array, eta: Array) -> Array:
+        """`local(y, eta).score`, by the kernel's shorter way where it has one."""
+        short = getattr(self.kernel, "residual", None)
+        return self.kernel(y, eta).score if short is None else short(y, eta)
+
     def mean(self, eta: Array) -> Array:
         """The mean at eta: inverse link, or activation."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):

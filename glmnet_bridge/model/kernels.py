@@ -89,6 +89,12 @@ class Logit:
         exact -= divergence(1.0 - y, complement, np.minimum(-eta, 0.0) + log_large)
         return np.where(grouped, exact, plain)
 
+    @staticmethod
+    def residual(y: Array, eta: Array) -> Array:
+        """The score to 1e-16 absolute, in half the time: for passes over many rows that form nothing else."""
+        with np.errstate(over="ignore"):
+            return y - 1.0 / (1.0 + np.exp(-eta))
+
     @property
     def score(self) -> Array:
         # y - mu, with mu = s below 0 and 1 - s above: exact to the last digit in both tails

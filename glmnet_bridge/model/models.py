@@ -11,6 +11,7 @@ likelihood, a score or an information matrix.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,20 +92,28 @@ class Model:
             eta, tape = body.forward(block.columns)
             if block.offset is not None:
                 eta += block.offset
-            local = self.family.local(block.response, eta)
-            w = block.weights[:, None]
+            w = _times(block.weights)
             if want == "score":
-                return Sums(np.nan, body.score(tape, w * local.score))
-            loglik = float(np.sum(w * local.loglik))
+                return Sums(np.nan, body.score(tape, w(self.family.score(block.response, eta))))
+            local = self.family.local(block.response, eta)
+            loglik = float(np.sum(w(local.loglik)))
             if want == "value" or not np.isfinite(loglik):
                 # outside the link's domain score and information mean nothing
                 return Sums(loglik)
-            score = body.score(tape, w * local.score)
+            score = body.score(tape, w(local.score))
             if canonical:
-                info = body.info(tape, w * local.expected)
+                info = body.info(tape, w(local.expected))
                 return Sums(loglik, score, info, info)
-            observed = body.info(tape, w * local.observed) if want in ("observed", "both") else None
-            expected = body.info(tape, w * local.expected) if want in ("expected", "both") else None
+            observed = body.info(tape, w(local.observed)) if want in ("observed", "both") else None
+            expected = body.info(tape, w(local.expected)) if want in ("expected", "both") else None
             return Sums(loglik, score, observed, expected)
 
         return rows.sum(part, spans)
+
+
+def _times(weights: Array) -> Callable[[Array], Array]:
+    """Multiply rows by their weights; equal weights, held as one number, need no multiplication if they are 1."""
+    if weights.strides == (0,) and len(weights) and weights[0] == 1.0:
+        return lambda values: values
+    column = weights[:, None]
+    return lambda values: column * values

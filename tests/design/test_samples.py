@@ -215,6 +215,8 @@ def test_data_without_labels_are_matched_by_position():
     shuffled = pd.Series([1.0, 2.0, 3.0], index=[2, 0, 1])
     assert binomial(data, prior_weights=shuffled)[1].prior_weights.tolist() == [1, 2, 3]
     assert binomial(pd.DataFrame(data), prior_weights=shuffled)[1].prior_weights.tolist() == [2, 3, 1]
+    data["age"] = pd.Series(data["age"])
+    assert binomial(data, prior_weights=shuffled)[1].prior_weights.tolist() == [2, 3, 1]
 
 
 def test_repeated_labels(frame):
@@ -367,6 +369,8 @@ def test_an_empty_slice_gives_an_empty_sample(frame):
     recipe, _ = counts(frame, "art ~ age * race", offset="np.log(years)", exposure="w")
     sample = recipe.sample(frame.iloc[:0])
     assert sample.n == 0 and sample.offset.shape == (0, 1)
+    again = recipe.sample(frame.iloc[:0].astype(object), with_response=True)
+    assert again.response.shape == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -390,6 +394,8 @@ def test_unseen_levels_on_request(frame):
     recipe, _ = binomial(frame, "low ~ age + race")
     sample = recipe.sample({"age": [1.0, 2.0], "race": ["green", "white"]}, unseen="nan")
     assert np.isnan(matrix(sample)).any(axis=1).tolist() == [True, False]
+    with pytest.raises(ArgumentError, match="unseen='zero'"):
+        recipe.sample(frame, unseen="zero")
 
 
 def test_offsets_are_found_again_or_demanded(frame):

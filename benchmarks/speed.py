@@ -1,0 +1,57 @@
+"""Fitting speed beside peers, interleaved in one run; prints a table of medians and ratios.
+
+    python benchmarks/speed.py dense --threads 1 --repeat 7 --peers glum statsmodels
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workload")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--inner", type=int, default=1, help="calls per measurement, for short ones")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the rows")
+    parser.add_argument("--peers", nargs="*", default=["glum"])
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import numpy as np
+    import workloads
+
+    work = workloads.make(options.workload, options.share)
+    few = workloads.make(options.workload, min(1.0, options.share * 5000 / workloads.SIZES[options.workload][0]))
+    names = ["ours", *options.peers]
+    wall: dict[str, list[float]] = {name: [] for name in names}
+    cpu: dict[str, list[float]] = {name: [] for name in names}
+    for name in names:
+        workloads.ENGINES[name](few)
+    for _ in range(options.repeat):
+        for name in names:
+            began, used = time.perf_counter(), time.process_time()
+            for _ in range(options.inner):
+                workloads.ENGINES[name](work)
+            wall[name].append((time.perf_counter() - began) / options.inner)
+            cpu[name].append((time.process_time() - used) / options.inner)
+    print(f"{options.workload}, {options.threads} thread(s), medians of {options.repeat}")
+    for name in names:
+        ratios = [theirs / own for theirs, own in zip(wall[name], wall["ours"], strict=True)]
+        print(
+            f"  {name:<16}{1e3 * np.median(wall[name]):10.2f} ms wall{1e3 * np.median(cpu[name]):10.2f} ms cpu"
+            f"   wall / ours {np.median(ratios):6.2f}   cpu / ours {np.median(cpu[name]) / np.median(cpu['ours']):6.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Faces: from a `Fit` or a `Bridge` to the plain values that documents and figures are made of.
+
+A `Fit` is read here by its public names, so this module stands before `fits.py`: the methods
+there that people see (`summary`, `repr`, `report`, `plot`) are one call each of a function here.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.fitting import covariances
+from glmnet_bridge.report import sentences, summaries
+from glmnet_bridge.report.documents import Document, writable
+from glmnet_bridge.report.summaries import Facts
+
+
+def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
+    """What the documents of a fit say."""
+    estimate, family = fit.estimate, fit.family
+    free = family.distribution.free_dispersion
+    states = covariances.states(estimate)
+    penalised = estimate.model.penalty.strength > 0
+    return Facts(
+        modelled=fit.modelled,
+        formula=fit.formula,
+        coefficients=fit.tidy(level=level, vcov=vcov).assign(state=list(states)),
+        level=level,
+        statistic="t" if free else "z",
+        figures={
+            "nobs": fit.nobs,
+            "n_read": float(fit.sample.n_read),
+            "rank": float(sum(state != "aliased" for state in states)),
+            **{name: getattr(fit, name) for name in ("df_resid", "llf", "deviance", "null_deviance", "aic", "bic")},
+        },
+        settings=_settings(fit, vcov or "expected"),
+        outcome=sentences.outcome(
+            fit.outcome, len(estimate.trace) - 1, estimate.trace.method, fit.distance_to_mle, penalised
+        ),
+        warnings=_warnings(fit),
+        notes=_notes(fit, level, vcov or "expected"),
+        entries=entries(fit),
+    )
+
+
+def _settings(fit: Any, vcov: str) -> dict[str, str]:
+    penalty = fit.estimate.model.penalty
+    found = {
+        "Dispersion": sentences.dispersion(fit.dispersion, fit.family.distribution.free_dispersion),
+        "Standard errors": f"{vcov} information",
+    }
+    return {**found, "Penalty": repr(penalty)} if penalty.strength > 0 else found
+
+
+def _warnings(fit: Any) -> tuple[str, ...]:
+    """What comes before any number: a fit without maximum says so first."""
+    estimate = fit.estimate
+    if estimate.separation is not None:
+        return (estimate.separation.sentence(fit.names, fit.family),)
+    if not estimate.converged:
+        return (estimate.note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",)
+    return ()
+
+
+def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
+    """Conditions of the numbers; the last one speaks of the network."""
+    sample, family, penalty = fit.sample, fit.family, fit.estimate.model.penalty
+    design = getattr(fit.recipe, "design", None)
+    free = family.distribution.free_dispersion
+    given = [part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)]
+    total = float(sample.weights.sum())
+    loss = 0.5 * fit.deviance / total if total > 0 else np.nan
+    found = (
+        sentences.rows(fit.rows_dropped, sample.n),
+        sentences.aliased(fit.aliased),
+        "" if design is None else sentences.unused(design.unused),
+        "" if design is None else sentences.references(references(design.factors)),
+        sentences.weights(*given),
+        sentences.penalty(repr(penalty) if penalty.strength > 0 else ""),
+        sentences.conditions("t" if free else "z", free, vcov, level),
+        sentences.likelihood(family.name, sample.trials is not None),
+        sentences.two_languages(family.link.activation, family.distribution.loss, loss),
+    )
+    return tuple(text for text in found if text)
+
+
+def references(factors: Any) -> dict[str, Any]:
+    """The level of each factor that the others are compared with, where the contrasts have one."""
+    found = {}
+    for factor in factors:
+        matrix = np.asarray(factor.matrix)
+        zero = np.flatnonzero(~matrix.any(axis=1))
+        if len(zero) == 1 and np.isin(matrix, (0.0, 1.0)).all() and (matrix.sum(axis=1) <= 1).all():
+            found[factor.name] = factor.levels[zero[0]]
+    return found
+
+
+def entries(fit: Any) -> pd.DataFrame:
+    """`glm_term, network_term, relation, value`: each column and the entry of the one-unit network that it is."""
+    network, theta = fit.estimate.model.network, fit.estimate.theta
+    if not (network.affine and len(network.layers) == 1 and len(network.inputs.names) == len(network.entries)):
+        return pd.DataFrame({"glm_term": [], "network_term": [], "relation": [], "value": []})
+    own = dict(zip(network.inputs.names, zip(network.entries, theta, strict=True), strict=True))
+    rows = [
+        (name, *own[name][:1], "same", own[name][1]) if name in own else (name, "", "glm only", np.nan)
+        for name in fit.names
+    ]
+    return pd.DataFrame(rows, columns=["glm_term", "network_term", "relation", "value"])
+
+
+def summary(fit: Any, level: float, vcov: str | None) -> Document:
+    """The document of a fit, without figures."""
+    return summaries.document(facts(fit, level, vcov))
+
+
+def short(fit: Any) -> str:
+    """A fit in at most 25 lines."""
+    return summaries.short(facts(fit))
+
+
+def notebook(fit: Any) -> str:
+    """A fit at the end of a notebook cell."""
+    return summaries.notebook(facts(fit))
+
+
+def report(fit: Any, path: str | os.PathLike[str]) -> Path:
+    """Write the document of a fit with its figures."""
+    target = writable(path)
+    found = summaries.document(facts(fit))
+    return Document(found.title, found.parts, made_with()).write(target)
+
+
+def made_with() -> str:
+    """The last line of a report."""
+    try:
+        return f"Made with glmnet_bridge {metadata.version('glmnet_bridge')}."
+    except metadata.PackageNotFoundError:
+        return "Made with glmnet_bridge."

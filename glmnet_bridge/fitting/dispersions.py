@@ -1,0 +1,44 @@
+"""The dispersion: Pearson's chi2 over the residual degrees of freedom, as `summary.glm` in R."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glmnet_bridge.data.rows import Block, Rows
+from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.models import Model
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Degrees:
+    """Degrees of freedom: `nobs` rows that count, `rank` free coefficients."""
+
+    nobs: float
+    rank: int
+
+    @property
+    def residual(self) -> float:
+        return self.nobs - self.rank
+
+
+def pearson_chi2(model: Model, rows: Rows, theta: Array) -> float:
+    """Sum of weighted squared Pearson residuals, `w (y - mu)^2 / V(mu)`, over rows with weight."""
+
+    def part(block: Block) -> float:
+        mean = model.family.mean(model.eta(block, theta))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = block.weights[:, None] * (block.response - mean) ** 2 / model.family.variance(mean)
+        return float(terms[block.weights > 0].sum())
+
+    return rows.sum(part)
+
+
+def dispersion(family: Family, chi2: float, degrees: Degrees) -> float:
+    """Pearson's estimate; 1 where the family has none; nan without residual degrees of freedom."""
+    if not family.distribution.free_dispersion:
+        return 1.0
+    return chi2 / degrees.residual if degrees.residual > 0 else np.nan

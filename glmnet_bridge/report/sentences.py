@@ -1,0 +1,143 @@
+"""Sentences: plain values in words, one sentence or two each, an empty text where there is nothing to say.
+
+They are the conditions under which the numbers of a document hold, and all documents say them
+in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from glmnet_bridge.errors import listed
+from glmnet_bridge.report import numbers
+
+_SOLVERS = {"newton": "Newton's method (IRLS)", "lbfgs": "L-BFGS", "sgd": "SGD", "adam": "Adam"}
+_ENDS = {
+    "converged": "converged",
+    "rank deficient": "converged, with aliased columns left out (rank deficient)",
+    "separated": "separated: there is no maximum; the finite part converged",
+    "boundary": "ended on the edge of the link's domain",
+    "step limit": "stopped at the step limit",
+    "early stop": "stopped early",
+    "diverged": "diverged",
+    "interrupted": "interrupted",
+}
+
+
+def outcome(word: str, steps: int, method: str, distance: float, penalised: bool) -> str:
+    """`converged after 5 steps of Newton's method (IRLS), 3e-15 SE from the maximum of the likelihood`."""
+    ended = f"{_ENDS.get(word, word)} after {numbers.counted(steps, 'step')} of {solver(method)}"
+    if numbers.is_missing(distance):
+        return ended
+    optimum = "the penalised maximum" if penalised else "the maximum of the likelihood"
+    return f"{ended}, {numbers.distance(distance)} SE from {optimum}"
+
+
+def solver(method: str) -> str:
+    """The name that people know a solver by."""
+    return _SOLVERS.get(method, method)
+
+
+def rows(dropped: Mapping[str, int], used: int) -> str:
+    """Which rows were left out, and which columns are to blame."""
+    lost = dropped.get("total", 0)
+    if not lost:
+        return ""
+    blamed = listed([f"{name}: {numbers.count(n)}" for name, n in dropped.items() if name != "total"], 6)
+    return (
+        f"{numbers.count(lost)} of {numbers.counted(used + lost, 'row')} left out for missing values "
+        f"({blamed}{'; a row can count twice' if sum(dropped.values()) > 2 * lost else ''})."
+    )
+
+
+def aliased(equations: Mapping[str, str]) -> str:
+    """Columns without a coefficient of their own."""
+    if not equations:
+        return ""
+    shown = listed([f"{name} = {equation}" for name, equation in equations.items()], 6)
+    return f"Aliased columns were left out: {shown}."
+
+
+def unused(levels: Mapping[str, Sequence[Any]]) -> str:
+    """Declared levels that no row has."""
+    if not levels:
+        return ""
+    shown = "; ".join(f"{factor}: {listed([str(level) for level in gone], 6)}" for factor, gone in levels.items())
+    return f"Levels without a row were dropped ({shown})."
+
+
+def references(levels: Mapping[str, Any]) -> str:
+    """What the levels of each factor are compared with."""
+    if not levels:
+        return ""
+    shown = "; ".join(f"{factor}: {level}" for factor, level in levels.items())
+    return f"Reference level{'s' if len(levels) > 1 else ''} ({shown})."
+
+
+def dispersion(value: float, free: bool) -> str:
+    """The dispersion and where it comes from, for the table of facts."""
+    if not free:
+        return "1 (known)"
+    return f"{numbers.significant(value, 5)} (Pearson's chi2 / df)"
+
+
+def conditions(statistic: str, free: bool, vcov: str, level: float) -> str:
+    """What standard errors, tests and limits rest on."""
+    test = "Student's t tests" if statistic == "t" else "normal (z) tests"
+    scale = "the estimated dispersion" if free else "dispersion 1"
+    return (
+        f"Standard errors come from the {vcov} information at the estimate and {scale}; {test} and "
+        f"{percent(level)} % Wald limits. They presume independent rows and the right mean and variance."
+    )
+
+
+def likelihood(family: str, grouped: bool) -> str:
+    """Which constants the log-likelihood has, where that is not obvious."""
+    if family == "binomial" and grouped:
+        return (
+            "The log-likelihood includes the binomial constants of grouped data: one row per trial would give "
+            "another value, and the same estimates and differences of deviance."
+        )
+    if family in ("gamma", "inverse_gaussian", "gaussian"):
+        return "The log-likelihood uses the maximum-likelihood dispersion and AIC counts it as a parameter, as in R."
+    return ""
+
+
+def penalty(name: str) -> str:
+    """A penalty, and what it does to everything else."""
+    if not name:
+        return ""
+    return (
+        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken; standard errors are those of "
+        "the penalised estimator around its own mean, and tests and limits do not cover its bias."
+    )
+
+
+def weights(prior: bool, freq: bool, trials: bool, offset: bool) -> str:
+    """What goes along with each row."""
+    given = [
+        word
+        for word, there in (
+            ("prior weights (the variance is divided by them)", prior),
+            ("frequency weights (a row stands for so many)", freq),
+            ("trials", trials),
+            ("an offset", offset),
+        )
+        if there
+    ]
+    return f"Each row comes with {' and '.join(given)}." if given else ""
+
+
+def two_languages(activation: str, loss: str, mean_loss: float) -> str:
+    """The one sentence of every report that joins both vocabularies."""
+    said = "" if numbers.is_missing(mean_loss) else f" (here {numbers.significant(mean_loss, 5)})"
+    return (
+        f"As a network this is one unit on the same columns: activation = inverse link ({activation}), bias = Intercept, "
+        f"mean loss = {loss} per row{said}, and maximum likelihood is the minimum of that loss."
+    )
+
+
+def percent(level: float) -> str:
+    """`95` for 0.95, `99.9` for 0.999."""
+    return f"{100 * level:g}"

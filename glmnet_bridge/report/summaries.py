@@ -1,0 +1,172 @@
+"""Summaries: the facts of a fit, arranged for readers.
+
+    Facts -> short text (repr), document (summary), notebook HTML, report
+
+Plain values come in, sections go out; nothing here computes anything about the model.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from glmnet_bridge.report import numbers, renderers, sentences
+from glmnet_bridge.report.documents import Document
+from glmnet_bridge.report.sections import Column, Details, Figure, Heading, Pairs, Paragraph, Part, Table
+
+REPR_LINES = 25
+NOTEBOOK_ROWS = 60
+EITHER = "+/-inf"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the documents of a fit say.
+
+    Attributes
+    ----------
+    modelled : `Binomial, logit link; modelling P(low = 1)`
+    formula : as it was written
+    coefficients : `term, estimate, std_error, statistic, p_value, conf_low, conf_high, state`
+    level : of the limits
+    statistic : "z" or "t"
+    figures : nobs, n_read, rank, df_resid, llf, deviance, null_deviance, aic, bic, by name
+    settings : what was chosen, in short pairs: dispersion, standard errors, penalty
+    outcome : how the fit ended, in words
+    warnings : what the reader must know before any number
+    notes : the conditions of the numbers
+    entries : `glm_term, network_term, value`: each column and the network entry that it is
+    """
+
+    modelled: str
+    formula: str
+    coefficients: pd.DataFrame
+    level: float
+    statistic: str
+    figures: Mapping[str, float]
+    settings: Mapping[str, str]
+    outcome: str
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    entries: pd.DataFrame
+
+
+def document(facts: Facts, figures: tuple[Figure, ...] = ()) -> Document:
+    """All about a fit: the document of `summary()` and, with figures, of `report()`."""
+    parts: list[Part] = [Paragraph(facts.formula, "lead")]
+    parts += [Paragraph(text, "warning") for text in facts.warnings]
+    parts += [coefficient_table(facts), Pairs(_pairs(facts)), Paragraph(f"Outcome: {facts.outcome}.")]
+    parts += [Paragraph(text, "note") for text in facts.notes]
+    if figures:
+        parts += [Heading("Figures"), *figures]
+    return Document(facts.modelled, tuple(parts))
+
+
+def notebook(facts: Facts, drawing: Figure | None = None) -> str:
+    """HTML for the end of a notebook cell: complete, but for rows beyond the 60th."""
+    table = coefficient_table(facts)
+    rest = len(table.frame) - NOTEBOOK_ROWS
+    parts: list[Part] = [Paragraph(facts.formula, "lead")]
+    parts += [Paragraph(text, "warning") for text in facts.warnings]
+    if rest > 0:
+        table = Table(table.frame.head(NOTEBOOK_ROWS), table.caption, table.columns)
+    parts.append(table)
+    if rest > 0:
+        parts.append(Paragraph(f"... {numbers.counted(rest, 'more row')}: summary() and tidy() have them all.", "note"))
+    parts += [Pairs(_pairs(facts)), Paragraph(f"Outcome: {facts.outcome}.")]
+    parts += [Paragraph(text, "note") for text in facts.notes[:-1]]
+    inside: list[Part] = [Paragraph(facts.notes[-1])] if facts.notes else []
+    inside += [drawing] if drawing is not None else []
+    inside.append(entry_table(facts, NOTEBOOK_ROWS))
+    parts.append(Details("How this is a network", tuple(inside)))
+    return renderers.html(facts.modelled, tuple(parts))
+
+
+def short(facts: Facts) -> str:
+    """At most 25 lines for a terminal."""
+    head = [facts.modelled, *_clipped(facts.formula, 2), ""]
+    tail = [""] + _clipped(f"{_likelihood(facts)}.", 2) + _clipped(f"Outcome: {facts.outcome}.", 2)
+    for text in facts.warnings:
+        tail += _clipped(text, 2)
+    table = coefficient_table(facts, caption=False)
+    room = max(REPR_LINES - len(head) - len(tail[:12]) - 2, 4)
+    return "\n".join([*head, renderers.text_table(table, room), *tail[:12]])
+
+
+def coefficient_table(facts: Facts, caption: bool = True) -> Table:
+    """Estimates, errors, tests and limits; words where there is no number."""
+    percent = sentences.percent(facts.level)
+    return Table(
+        _worded(facts.coefficients),
+        f"Coefficients, with {percent} % limits" if caption else "",
+        (
+            Column("term", "coefficient"),
+            Column("estimate", "estimate", "estimate"),
+            Column("std_error", "std. error", "error"),
+            Column("statistic", facts.statistic, "statistic"),
+            Column("p_value", "p", "p"),
+            Column("conf_low", f"{percent} % low", "estimate"),
+            Column("conf_high", f"{percent} % high", "estimate"),
+        ),
+    )
+
+
+def entry_table(facts: Facts, most: int) -> Table:
+    """Each column of the GLM and the network entry that it is."""
+    frame = facts.entries.head(most)
+    left = len(facts.entries) - len(frame)
+    return Table(
+        frame,
+        "GLM column and network entry" + (f" (the first {len(frame)}; {left} more)" if left else ""),
+        (
+            Column("glm_term", "GLM column"),
+            Column("network_term", "network entry"),
+            Column("relation", "relation"),
+            Column("value", "value", "number"),
+        ),
+    )
+
+
+def _worded(frame: pd.DataFrame) -> pd.DataFrame:
+    """`aliased` in the place of a coefficient that does not exist, `+/-inf` for one of open sign."""
+    words = frame["state"].map({"aliased": "aliased", "either": EITHER})
+    estimate = frame["estimate"].astype(object).where(words.isna(), words)
+    shown = frame.assign(estimate=estimate)
+    gone = frame["state"].to_numpy() != "finite"
+    for name in ("std_error", "statistic", "p_value", "conf_low", "conf_high"):
+        shown[name] = shown[name].mask(gone)
+    return shown
+
+
+def _pairs(facts: Facts) -> tuple[tuple[str, str], ...]:
+    get = facts.figures.get
+    used, read = get("nobs", float("nan")), get("n_read", float("nan"))
+    rows = numbers.count(used) if used == read else f"{numbers.count(used)} of {numbers.count(read)} rows"
+    found = [
+        ("Observations", rows),
+        ("Coefficients", numbers.count(get("rank", float("nan")))),
+        ("Residual df", numbers.count(get("df_resid", float("nan")))),
+        *facts.settings.items(),
+        ("Log-likelihood", numbers.likelihood(get("llf", float("nan")))),
+        ("Deviance", numbers.likelihood(get("deviance", float("nan")))),
+        ("Null deviance", numbers.likelihood(get("null_deviance", float("nan")))),
+        ("AIC", numbers.likelihood(get("aic", float("nan")))),
+        ("BIC", numbers.likelihood(get("bic", float("nan")))),
+    ]
+    return tuple((name, value) for name, value in found if value)
+
+
+def _likelihood(facts: Facts) -> str:
+    value = {name: numbers.likelihood(number) for name, number in facts.figures.items()}
+    return (
+        f"n = {numbers.count(facts.figures['nobs'])}, log-likelihood {value['llf']}, deviance {value['deviance']} "
+        f"(null {value['null_deviance']}), AIC {value['aic']}"
+    )
+
+
+def _clipped(words: str, most: int) -> list[str]:
+    lines = textwrap.wrap(words, renderers.WIDTH, break_on_hyphens=False)
+    return lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][: renderers.WIDTH - 4]} ..."]

@@ -1,0 +1,1 @@
+"""The templates of HTML output; a package so that they are installed."""
