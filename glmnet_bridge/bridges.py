@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from glmnet_bridge.data.rows import ArraySource
-from glmnet_bridge.design import matrices, responses, samples
+from glmnet_bridge.design import arguments, matrices, responses, samples
 from glmnet_bridge.errors import (
     AliasWarning,
     ArgumentError,
@@ -164,6 +164,9 @@ def fit(
     chosen = families.named(family, link)
     _only_log(chosen, exposure)
     matrix, index, found = matrices.as_matrix(X, names)
+    y, prior_weights, freq_weights, trials, offset, exposure = (
+        matrices.beside(X, value) for value in (y, prior_weights, freq_weights, trials, offset, exposure)
+    )
     response, values, counts = responses.from_array(
         y, index, support=chosen.distribution.support, event=event, trials=trials
     )
@@ -173,8 +176,8 @@ def fit(
         source=ArraySource(matrix, intercept),
         response=values,
         trials=counts,
-        prior_weights=None if prior_weights is None else matrices.argument("prior_weights", prior_weights, index),
-        freq_weights=None if freq_weights is None else matrices.argument("freq_weights", freq_weights, index),
+        prior_weights=None if prior_weights is None else arguments.number("prior_weights", prior_weights, index),
+        freq_weights=None if freq_weights is None else arguments.number("freq_weights", freq_weights, index),
         offset=total,
         index=index,
         kept=None,

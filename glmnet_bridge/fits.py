@@ -159,7 +159,7 @@ class Fit:
     @property
     def deviance(self) -> float:
         """Minus twice the log-likelihood less that of the saturated model, at dispersion 1."""
-        return -2.0 * self.estimate.sums.loglik
+        return -2.0 * self.estimate.sums.loglik + 0.0
 
     @functools.cached_property
     def null_deviance(self) -> float:

@@ -64,8 +64,15 @@ class Layout:
 class Source(Protocol):
     """A kind of rows: it knows its layout and reads any run of rows."""
 
-    n: int
-    layout: Layout
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """Where the columns live."""
+        ...
 
     def read(self, start: int, stop: int) -> tuple[Array, Array | None]:
         """Dense columns `(m, q)` and cell numbers `(m,)` (None: all in cell 0)."""

@@ -23,10 +23,9 @@ from typing import Any
 import numpy as np
 
 from glmnet_bridge.design.calls import call, call_name
-from glmnet_bridge.design.functions import FORMS, Functions, check_functions
+from glmnet_bridge.design.functions import FORMS, R_WORDS, Functions, check_functions
 from glmnet_bridge.design.levels import Boxed
 from glmnet_bridge.design.nodes import (
-    MAX_DEPTH,
     NODES,
     Builder,
     Closure,
@@ -38,6 +37,7 @@ from glmnet_bridge.design.nodes import (
     look_up,
 )
 from glmnet_bridge.design.operations import finite, numeric, tidy
+from glmnet_bridge.design.texts import MAX_DEPTH, short
 from glmnet_bridge.design.transforms import STATEFUL, Transform
 from glmnet_bridge.errors import BridgeError, DataError, FormulaError
 
@@ -135,23 +135,31 @@ def _syntax(code: str) -> ast.expr:
     """The syntax tree, of bounded depth: what follows walks it recursively."""
     try:
         tree = ast.parse(code, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise FormulaError(f"{code!r} is not an expression. {_syntax_hint(code)}") from error
+    except (RecursionError, MemoryError) as error:
+        raise FormulaError(_too_deep(code)) from error
+    except (SyntaxError, ValueError) as error:
+        raise FormulaError(f"{short(code)} is not an expression. {_syntax_hint(code)}") from error
     level: list[ast.AST] = [tree]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     if level:
-        raise FormulaError(
-            f"An expression is nested more than {MAX_DEPTH} deep: compute it as a column first."
-        )
+        raise FormulaError(_too_deep(code))
     return tree
+
+
+def _too_deep(code: str) -> str:
+    return f"{short(code)} is nested more than {MAX_DEPTH} deep: compute it as a column first."
 
 
 def _syntax_hint(code: str) -> str:
     if code == ".":
         return "The dot (all other columns) is not supported: name the columns, joined by +."
+    if "~" in code:
+        return "A formula cannot stand here: a column or an expression such as np.log(x) is needed."
     if "%in%" in code.replace(" ", ""):
         return "For R's a %in% b write a:b."
+    if re.match(r"as\.\w+\(", code):
+        return f"For R's {code.split('(')[0]}() write {R_WORDS.get(code.split('(')[0], 'C(x)')}."
     if re.fullmatch(r"[\w. ]+", code):
         return f'A column whose name is no Python name is written Q("{code.replace(" .", ".")}").'
     reserved = [word for word in re.findall(r"\w+", code) if keyword.iskeyword(word) and word[0].islower()]

@@ -19,12 +19,12 @@ from typing import Any
 
 from patsy import PatsyError
 from patsy.desc import INTERCEPT, Evaluator, IntermediateExpr, Term
+from patsy.origin import Origin
 from patsy.parse_formula import ParseNode, parse_formula
 
 from glmnet_bridge.design.expressions import Expression, build
 from glmnet_bridge.design.functions import Functions, check_functions
-from glmnet_bridge.design.nodes import MAX_DEPTH
-from glmnet_bridge.design.texts import clean, without_strings
+from glmnet_bridge.design.texts import MAX_DEPTH, caret, clean, short, without_strings
 from glmnet_bridge.errors import FormulaError, FormulaWarning, listed
 
 MAX_TERMS = 5_000
@@ -140,10 +140,6 @@ def one_sided(text: str, functions: Functions | None = None) -> Formula:
 def expression(text: str, functions: Functions | None = None) -> Expression:
     """Read a single expression, such as the offset `np.log(holders)`."""
     code = clean(text, "An expression")
-    if "~" in without_strings(code).replace("(~", "("):
-        raise FormulaError(
-            f"{text!r} is a formula; here a column or an expression such as np.log(x) is needed."
-        )
     return build(_spaced(code), check_functions(functions), learn=False)
 
 
@@ -166,10 +162,10 @@ def _spaced(code: str) -> str:
     from patsy.tokens import normalize_token_spacing
 
     try:
-        return normalize_token_spacing(code)
+        return normalize_token_spacing(code).strip()
     except (tokenize.TokenError, SyntaxError, AssertionError) as error:
         raise FormulaError(
-            f"{code!r} is not an expression (perhaps a quote or a parenthesis is missing)."
+            f"{short(code)} is not an expression (perhaps a quote or a parenthesis is missing)."
         ) from error
 
 
@@ -202,21 +198,23 @@ def _read(text: str, two_sided: bool, functions: Functions) -> Formula:
 def _tree(code: str, two_sided: bool) -> ParseNode:
     bare = without_strings(code)
     if two_sided and "~" not in bare:
-        raise FormulaError(f"The formula {code!r} has no tilde: write it as 'response ~ predictors'.")
+        raise FormulaError(f"The formula {short(code)} has no tilde: write it as 'response ~ predictors'.")
     if two_sided and bare.startswith("~"):
-        raise FormulaError(f"The formula {code!r} has no response: write it as 'response ~ predictors'.")
+        raise FormulaError(f"The formula {short(code)} has no response: write it as 'response ~ predictors'.")
     if bare.endswith("~"):
         raise FormulaError(
-            f"Nothing stands right of the tilde in {code!r}: for an intercept alone write '~ 1'."
+            f"Nothing stands right of the tilde in {short(code)}: for an intercept alone write '~ 1'."
         )
     try:
         tree = parse_formula(code)
     except PatsyError as error:
-        raise FormulaError(f"The formula cannot be read: {error}") from error
+        raise FormulaError(f"The formula cannot be read: {_unread(error)}") from error
     except (tokenize.TokenError, SyntaxError, AssertionError, ValueError) as error:
-        raise FormulaError(f"The formula {code!r} cannot be read (perhaps a quote is missing).") from error
+        raise FormulaError(
+            f"The formula {short(code)} cannot be read (perhaps a quote is missing)."
+        ) from error
     if len(tree.args) != (2 if two_sided else 1):
-        raise FormulaError(f"Predictors alone are needed here, without a response: {code!r}.")
+        raise FormulaError(f"Predictors alone are needed here, without a response: {short(code)}.")
     return tree
 
 
@@ -238,7 +236,7 @@ def _check_size(tree: ParseNode) -> None:
         if count[id(node)] > MAX_TERMS:
             raise FormulaError(
                 f"The formula expands to as many as {count[id(node)]:,} terms; "
-                f"at most {MAX_TERMS:,} are allowed.\n{node.origin.caretize(4)}"
+                f"at most {MAX_TERMS:,} are allowed.\n{_under(node.origin)}"
             )
 
 
@@ -275,7 +273,7 @@ class _Terms(Evaluator):
         try:
             read = build(tree.token.extra, self.functions, forms=(self.form,), learn=self.form == "offset")
         except FormulaError as error:
-            raise FormulaError(f"{error}\n{tree.origin.caretize(4)}") from error.__cause__
+            raise FormulaError(f"{error}\n{_under(tree.origin)}") from error.__cause__
         return IntermediateExpr(False, None, False, [Term([Factor(read, tree.origin)])])
 
     def _sum(self, tree: ParseNode) -> IntermediateExpr:
@@ -307,7 +305,16 @@ def _terms(tree: ParseNode, functions: Functions, form: str) -> IntermediateExpr
         return _Terms(functions, form).eval(tree)
     except PatsyError as error:
         hint = "For a multiple of a column write I(2 * x): " if "numbers besides" in str(error) else ""
-        raise FormulaError(f"The formula cannot be read: {hint}{error}") from error
+        raise FormulaError(f"The formula cannot be read: {hint}{_unread(error)}") from error
+
+
+def _unread(error: PatsyError) -> str:
+    """patsy's words, with its caret."""
+    return error.message if error.origin is None else f"{error.message}\n{_under(error.origin)}"
+
+
+def _under(origin: Origin) -> str:
+    return caret(origin.code, origin.start, origin.end)
 
 
 # --- the sides ----------------------------------------------------------------------------
@@ -318,12 +325,14 @@ def _response(left: IntermediateExpr, code: str) -> tuple[Expression, ...]:
     if any(len(term.factors) > 1 for term in left.terms):
         names = [factor.name() for factor in left.terms[-1].factors]
         raise FormulaError(
-            f"The left side of {code!r} is no response. For {names[0]} events in {names[-1]} trials write "
-            f"successes({names[0]}, {names[-1]}) ~ ..., or a column of shares with trials={names[-1]!r}; "
+            f"The left side of {short(code)} is no response. For {names[0]} events in {names[-1]} trials "
+            f"write successes({names[0]}, {names[-1]}) ~ ..., or a column of shares with trials={names[-1]!r}; "
             "for arithmetic write I(...)."
         )
     if left.intercept or left.intercept_removed or not left.terms:
-        raise FormulaError(f"The left side of {code!r} is no response: write the name of a column there.")
+        raise FormulaError(
+            f"The left side of {short(code)} is no response: write the name of a column there."
+        )
     if len(left.terms) > 2:
         names = [term.name() for term in left.terms]
         raise FormulaError(

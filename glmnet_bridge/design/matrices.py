@@ -52,7 +52,7 @@ class MatrixRecipe:
         self, data: Any, *, offset: Any = None, exposure: Any = None, unseen: str = "raise"
     ) -> Sample:
         """New rows `(n, q)` with the fit's columns."""
-        matrix, index, names = as_matrix(data, None)
+        matrix, index, _ = as_matrix(data, None)
         expected = len(self.names) - self.intercept
         if matrix.shape[1] != expected:
             raise DataError(
@@ -69,22 +69,15 @@ def combined_offset(offset: Any, exposure: Any, index: pd.Index) -> Array | None
     """offset + log(exposure) as `(n, 1)`, or None."""
     parts = []
     if offset is not None:
-        parts.append(argument("offset", offset, index))
+        parts.append(arguments.number("offset", offset, index))
     if exposure is not None:
-        parts.append(np.log(argument("exposure", exposure, index)))
-    return sum(parts)[:, None] if parts else None  # type: ignore[index]
+        parts.append(np.log(arguments.number("exposure", exposure, index)))
+    return sum(parts[1:], parts[0])[:, None] if parts else None
 
 
-def argument(name: str, value: Any, index: pd.Index) -> Array:
-    """A weight or offset given beside arrays: a number, a Series or an array of the rows' length."""
-    if isinstance(value, str):
-        raise ArgumentError(f"{name}={value!r}: arrays have no columns to name; give one number per row.")
-    if np.ndim(value) == 0:
-        value = np.full(len(index), float(value))
-    array = arguments.aligned(name, value, index)
-    if np.isnan(array).any():
-        raise DataError(f"{name}= has missing values in {int(np.isnan(array).sum())} rows; arrays must be complete.")
-    return arguments.checked(name, array, index)
+def beside(X: Any, value: Any) -> Any:
+    """What was given beside X; a Series goes by position where X has no row labels to match."""
+    return value if isinstance(X, pd.DataFrame | pd.Series) else arguments.by_position(value)
 
 
 def as_matrix(X: Any, names: Any) -> tuple[Array, pd.Index, tuple[str, ...]]:

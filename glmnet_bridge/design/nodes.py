@@ -21,11 +21,11 @@ import pandas as pd
 
 from glmnet_bridge.design.functions import CONSTANTS, Functions
 from glmnet_bridge.design.operations import ARITHMETIC, COMPARISONS, boolean, compared, number
+from glmnet_bridge.design.texts import short
 from glmnet_bridge.design.transforms import Transform
 from glmnet_bridge.errors import DataError, FormulaError, listed, nearest
 
 Value = Any  # (n,) or (n, k) array, pd.Categorical, Boxed, or a constant
-MAX_DEPTH = 100
 MAX_POWER = 64
 
 
@@ -96,7 +96,7 @@ class Builder:
 
     def refuse(self, node: ast.expr, why: str) -> NoReturn:
         """Stop, naming the part of the formula that is not allowed."""
-        raise FormulaError(f"{ast.unparse(node)!r}: {why}")
+        raise FormulaError(f"{short(ast.unparse(node))}: {why}")
 
 
 def _name(builder: Builder, node: ast.Name) -> Closure:

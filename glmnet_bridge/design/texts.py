@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 import re
 
-from glmnet_bridge.design.nodes import MAX_DEPTH
 from glmnet_bridge.errors import FormulaError
 
 MAX_LENGTH = 20_000
+MAX_DEPTH = 100
+_AROUND = 50
 
 _LOOK_ALIKES = {
     **dict.fromkeys("∼～˜⁓〜", "~"),
@@ -52,7 +53,7 @@ def clean(text: object, what: str) -> str:
             raise FormulaError(_look_alike(code, place, letter))
     if "`" in bare:
         raise FormulaError(
-            f'Backticks are R\'s quotes; here write Q("the name").\n{_caret(code, bare.index("`"))}'
+            f'Backticks are R\'s quotes; here write Q("the name").\n{caret(code, bare.index("`"))}'
         )
     depth = functools.reduce(_deepest, bare, (0, 0))[1]
     if depth > MAX_DEPTH:
@@ -75,9 +76,19 @@ def _look_alike(code: str, place: int, letter: str) -> str:
     cure = f"write {right!r} instead" if right.strip() else "use a plain space" if right else "delete it"
     return (
         f"The formula contains {letter!r} (U+{ord(letter):04X}), as pasted text often does; {cure}.\n"
-        f"{_caret(code, place)}"
+        f"{caret(code, place)}"
     )
 
 
-def _caret(code: str, place: int) -> str:
-    return f"    {code}\n    {' ' * place}^"
+def caret(code: str, start: int, stop: int | None = None) -> str:
+    """The code with a caret under a part of it; of a long one, what surrounds that part."""
+    stop = start + 1 if stop is None else min(stop, start + 2 * _AROUND)
+    first, last = max(start - _AROUND, 0), min(stop + _AROUND, len(code))
+    shown = ("..." if first else "") + code[first:last] + ("..." if last < len(code) else "")
+    indent = start - first + (3 if first else 0)
+    return f"    {shown}\n    {' ' * indent}{'^' * (stop - start)}"
+
+
+def short(code: str) -> str:
+    """The code in quotes, shortened in its middle."""
+    return repr(code if len(code) <= 2 * _AROUND else f"{code[:_AROUND]} ... {code[-_AROUND:]}")

@@ -39,10 +39,12 @@ def first_weights(model: Model, rows: Rows, random: np.random.Generator) -> Arra
     if model.network.plain and model.network.outputs == 1:
         constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
         return starts.start(model, rows, constant)
-    levelled = _levelled(model, rows, theta)
-    for candidate in (levelled, theta):
+    for shrink in (1.0, 0.1, 0.01):
+        candidate = _levelled(model, rows, shrink * theta)
         if _inside(model, rows, candidate):
             return candidate
+    if _inside(model, rows, theta):
+        return theta
     raise ArgumentError(
         f"No default start lies inside the domain of the {model.family.link.name} link "
         f"({model.family.title}). Give start=, {model.network.parameters} numbers, one per parameter."

@@ -188,7 +188,7 @@ class _Diary:
         return step
 
     def _decrement(self, place: Place) -> float:
-        """Measured at every epoch where that is cheap, else now and then, and where the learner expects it."""
+        """Measured every epoch where that is cheap, else now and then, and where the learner expects it."""
         loss, theta = self.loss, place.theta
         guess = np.nan
         if np.isfinite(place.gain):

@@ -17,7 +17,7 @@ import numpy as np
 from glmnet_bridge.data.rows import Block, Rows
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.fitting.batches import take
-from glmnet_bridge.fitting.irls import Objective, newton
+from glmnet_bridge.fitting.irls import Objective
 from glmnet_bridge.fitting.linalg import Factor, factor, generalised_inverse
 from glmnet_bridge.model.models import Model, Sums
 
@@ -26,6 +26,7 @@ Array = np.ndarray
 LARGE = 1e60  # weights beyond it have diverged; their squares would overflow
 WIDE = 2000  # with more parameters the information is not formed
 LOOK = 2e8  # rows * P^2 that are read to judge the curvature
+STEPS = 25  # of Newton, to see whether weights come to rest
 MOVED = 0.01  # by a Newton step near the optimum: the linear predictor has not come to rest
 SAMPLES = 20  # batches that are looked at for the curvature of a batch
 
@@ -57,6 +58,11 @@ class Newton:
     @property
     def distance(self) -> float:
         return float(np.sqrt(self.gain / self.dispersion))
+
+    @property
+    def curved(self) -> bool:
+        """Whether every parameter still matters: far out the likelihood is flat to the last bit."""
+        return self.factor is not None or bool((self.matrix.diagonal() > 0).all())
 
     def errors(self) -> Array:
         """Standard errors `(P,)`; nan for parameters that are not identified on their own."""
@@ -225,7 +231,7 @@ def curvature(loss: Loss, theta: Array, random: np.random.Generator) -> Array:
 
 
 def steepest(loss: Loss, theta: Array, random: np.random.Generator, batch: int | None = None) -> float:
-    """Largest curvature L of the mean loss (of the worst of some batches of size `batch`): 1 / L is a safe rate."""
+    """Largest curvature L of the mean loss, of the worst of some batches if given; 1 / L is a safe rate."""
     sizes = [_largest(curvature(loss, theta, random))]
     if batch is not None and batch < loss.rows.n:
         for _ in range(SAMPLES):
@@ -252,7 +258,7 @@ def _largest(matrix: Array) -> float:
 
 
 def accuracy(model: Model, rows: Rows, theta: Array) -> float:
-    """Share of the weight classified right at a probability of 0.5; nan for other than one binomial output."""
+    """Share of the weight classified right at a probability of 0.5; nan for any but one binomial output."""
     if model.family.name != "binomial" or model.network.outputs != 1 or not usable(theta):
         return np.nan
 
@@ -271,20 +277,31 @@ def runs_off(loss: Loss, theta: Array) -> bool:
     linear predictor by about 1 for ever, while decrement and loss shrink to nothing.
     """
     model, rows = loss.model, loss.rows
-    if model.family.distribution.support not in ("binomial", "count") or not model.network.affine:
+    bounded = model.family.distribution.support not in ("binomial", "count")
+    if bounded or not model.network.affine or model.penalty.strength > 0 or not usable(theta):
         return False
-    if not usable(theta) or len(theta) > WIDE:
-        return False
-    objective = Objective(
-        lambda at, want: model.sums(rows, at, want), None if loss.decay is None else np.diag(loss.decay)
-    )
-    end = newton(objective, theta, tol=1e-6, max_steps=25, polish=False).end
-    if end.step is None:
-        return True
-    ahead = end.theta + end.step
+    for _ in range(STEPS):
+        found = loss.newton(theta)
+        if found is None:
+            return False
+        if not found.curved or found.distance <= 1e-6:
+            break
+        theta = _improved(loss, theta, found.step)
+    ahead = theta + found.step
 
-    def part(block: Block) -> Array:
-        moved = np.abs(model.eta(block, ahead) - model.eta(block, end.theta))[block.weights > 0]
-        return np.array([(moved > MOVED).sum()])
+    def part(block: Block) -> int:
+        moved = np.abs(model.eta(block, ahead) - model.eta(block, theta))[block.weights > 0]
+        return int((moved > MOVED).sum())
 
-    return bool(rows.sum(part)[0] > 0)
+    return not found.curved or rows.sum(part) > 0
+
+
+def _improved(loss: Loss, theta: Array, step: Array) -> Array:
+    """Along the step, halved until the loss does not rise."""
+    here = loss.value(theta)
+    for _ in range(STEPS):
+        there = theta + step
+        if loss.value(there) <= here:
+            return there
+        step = 0.5 * step
+    return theta

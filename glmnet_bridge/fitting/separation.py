@@ -237,7 +237,7 @@ def _axes(rows: Rows, signs: Array, counted: Array, kept: Array, noise: float) -
     constant = steady[0] if steady else None
     middle, half = 0.5 * (low + high), 0.5 * (high - low)
     far = (np.abs(middle) > 4.0 * half) & (half > 0) & (constant is not None)
-    scale = np.where(far, half, np.where(size > 0, size, 1.0))
+    scale = np.where(far, half, size)
     to_raw = np.diag(1.0 / scale)
     height = 1.0
     if constant is not None:
@@ -259,7 +259,7 @@ def _axes(rows: Rows, signs: Array, counted: Array, kept: Array, noise: float) -
 
 
 def _ranges(rows: Rows, counted: Array) -> tuple[Array, Array, Array, Array]:
-    """Per column of the rows that count: least, largest, mean size where not 0, and whether it is 0 or 1."""
+    """Per column of the rows that count: least, largest, geometric mean where not 0, and whether it is 0 or 1."""
     p = rows.source.layout.width
     low, high = np.full(p, np.inf), np.full(p, -np.inf)
     total, many, levels = np.zeros(p), np.zeros(p), np.ones(p, dtype=bool)
@@ -267,10 +267,11 @@ def _ranges(rows: Rows, counted: Array) -> tuple[Array, Array, Array, Array]:
         matrix = rows.block(start, stop).columns.matrix()[counted[start:stop]]
         low = np.minimum(low, matrix.min(axis=0, initial=np.inf))
         high = np.maximum(high, matrix.max(axis=0, initial=-np.inf))
-        total += np.abs(matrix).sum(axis=0)
-        many += (matrix != 0).sum(axis=0)
+        moved = matrix != 0
+        total += np.log(np.abs(matrix), out=np.zeros_like(matrix), where=moved).sum(axis=0)
+        many += moved.sum(axis=0)
         levels &= ((matrix == 0) | (matrix == 1)).all(axis=0)
-    return low, high, total / np.maximum(many, 1.0), levels
+    return low, high, np.exp(total / np.maximum(many, 1.0)), levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +350,10 @@ def _rounded(cloud: Points, gone: Array, direction: Array, constant: int | None)
 
     def edge(d: Array) -> float:
         way = cloud.along(d)
-        return float((cloud.sides * way)[gone].min()) if _small(way[staying], way) else -1.0
+        rest = float(np.abs(way[staying]).max(initial=0.0))
+        return (
+            float((cloud.sides * way)[gone].min()) if rest <= 4.0 * cloud.noise * np.abs(way).max() else -1.0
+        )
 
     reference = edge(exact)
     for scaled in _round_slopes(exact, slopes):
@@ -361,12 +365,7 @@ def _rounded(cloud: Points, gone: Array, direction: Array, constant: int | None)
             reached = edge(trial)
             if reached >= 0.3 * size * reference > 0:
                 return trial, reached
-    return exact, reference
-
-
-def _small(rest: Array, way: Array) -> bool:
-    """Whether rows that should stay do."""
-    return bool(np.abs(rest).max(initial=0.0) <= SETTLED * np.abs(way).max())
+    return exact, float((cloud.sides * cloud.along(exact))[gone].min())
 
 
 def _round_slopes(exact: Array, slopes: Array) -> list[Array]:
@@ -396,7 +395,8 @@ def _stated(axes: _Axes, cone: _Cone) -> Separation | None:
     way = cloud.along(d)
     goes_off = cloud.sides * way > 0.5 * cone.edge
     staying = np.isfinite(cloud.norms) & ~goes_off
-    if not goes_off.any() or not _small(way[staying], way):
+    rest = float(np.abs(way[staying]).max(initial=0.0))
+    if not goes_off.any() or rest > SETTLED * np.abs(way).max():
         return None
     up, down = int((goes_off & (cloud.sides > 0)).sum()), int((goes_off & (cloud.sides < 0)).sum())
     left = int((cloud.rows.weights > 0).sum()) - up - down

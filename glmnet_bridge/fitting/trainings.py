@@ -159,7 +159,7 @@ def training(
         raise _refused("momentum", momentum, f"{chosen.name} has none", "momentum or nesterov")
     if patience is not None and validation is None:
         raise ArgumentError(
-            f"patience={patience!r} needs held-out rows to watch. Give validation= too, such as validation=0.2."
+            f"patience={patience!r} needs held-out rows to watch. Give validation= too, as validation=0.2."
         )
     return Training(
         method=chosen.name,

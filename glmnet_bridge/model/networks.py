@@ -322,7 +322,7 @@ def fold_jacobian(network: Network, theta: Array) -> Array:
     """`A = d vec(B) / d theta`, `(p * k, P)`, B `(p, k)` row by row."""
     path = _folds(network, theta)
     width, outputs = path[0].shape[0], network.outputs
-    columns: list[Array] = []
+    columns = [np.zeros((width * outputs, 0))]
     onward = np.eye(outputs)
     for layer, run, before in reversed(list(zip(network.layers, network.slices(), path[:-1], strict=True))):
         if layer.parameters:

@@ -121,7 +121,7 @@ def _shaped(part: Part) -> dict[str, Any]:
     kind = type(part).__name__.lower()
     if isinstance(part, Table):
         texts = [
-            cells if column.kind == "text" else numbers.aligned(cells)
+            cells if column.kind == "text" else [_spaced(cell) for cell in numbers.aligned(cells)]
             for column, cells in zip(part.columns, part.cells(), strict=True)
         ]
         return {
@@ -137,6 +137,16 @@ def _shaped(part: Part) -> dict[str, Any]:
 
         return {"kind": kind, "svg": Markup(part.svg), "alt": part.alt, "caption": part.caption}
     return {"kind": kind, **{name: getattr(part, name) for name in part.__dataclass_fields__}}
+
+
+def _spaced(cell: str) -> str:
+    """A number that stands at the right: the space after it is as wide as the digits that others have there."""
+    digits = cell.strip()
+    after = len(cell) - len(cell.rstrip())
+    if not after:
+        return digits
+    point = "" if "." in digits else "\N{PUNCTUATION SPACE}"
+    return digits + point + "\N{FIGURE SPACE}" * (after - len(point))
 
 
 # --- Markdown ---------------------------------------------------------------------------------
@@ -218,6 +228,7 @@ def _latex_table(table: Table) -> str:
     style = frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
     shape = "".join("l" if column.kind == "text" else "r" for column in table.columns)
     body = style.to_latex(hrules=True, column_format=f"@{{}}{shape}@{{}}").rstrip()
+    body = re.sub(r"(\\\\|rule)\n([\[*])", r"\1\n{}\2", body)  # a cell's bracket is no argument of the line's end
     small = "\\footnotesize\\setlength{\\tabcolsep}{3pt}" if len(table.columns) > 7 else "\\small"
     caption = f"\\textbf{{{_tex(table.caption)}}}\\\\[0.3em]\n" if table.caption else ""
     if len(frame) > 40:

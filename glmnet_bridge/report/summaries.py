@@ -125,7 +125,7 @@ def entry_table(facts: Facts, most: int) -> Table:
             Column("glm_term", "GLM column"),
             Column("network_term", "network entry"),
             Column("relation", "relation"),
-            Column("value", "value", "number"),
+            Column("value", "value", "estimate"),
         ),
     )
 

@@ -1,5 +1,6 @@
 """Formulas: what is read, what is refused and how it is said, and that nothing is ever executed."""
 
+import contextlib
 import copy
 import os
 import pickle
@@ -74,7 +75,11 @@ def test_formulas_are_cached_only_without_functions():
 
 
 def test_formulas_survive_copying_and_pickling():
-    for formula in (parse("y ~ bs(x, df=4) + C(g, Sum)"), parse("successes(k, n) ~ offset(x)"), one_sided("x")):
+    for formula in (
+        parse("y ~ bs(x, df=4) + C(g, Sum)"),
+        parse("successes(k, n) ~ offset(x)"),
+        one_sided("x"),
+    ):
         for twin in (copy.deepcopy(formula), pickle.loads(pickle.dumps(formula))):
             assert twin == formula
     assert pickle.loads(pickle.dumps(expression("np.log(x)"))) == expression("np.log(x)")
@@ -136,7 +141,12 @@ def test_expressions_compute_what_numpy_computes(text, values):
 
 def test_expressions_name_what_they_read():
     read = expression("np.log(x) / Q('a b')")
-    assert (read.code, read.names, read.call, read.column) == ("np.log(x) / Q('a b')", {"x", "a b"}, None, None)
+    assert (read.code, read.names, read.call, read.column) == (
+        "np.log(x) / Q('a b')",
+        {"x", "a b"},
+        None,
+        None,
+    )
     assert expression("Q('a b')").column == "a b"
     assert expression("class").column == "class"
     assert expression("np.log(x)").call == "np.log"
@@ -196,9 +206,9 @@ REFUSED = {
     "1 ~ x": "is no response",
     "0 ~ x": "is no response",
     "y ~ x ~ z": "cannot be read",
-    "y ∼ x": "U+223C.*write '~'",
+    "y ∼ x": r"U\+223C.*write '~'",
     "y ～ x": "write '~'",
-    "y ~ x − z": "U+2212.*write '-'",
+    "y ~ x − z": r"U\+2212.*write '-'",
     "y ~ x – z": "write '-'",
     "y ~ x × z": r"write '\*'",
     "y ~ Q(“a b”)": "write '\"'",
@@ -338,8 +348,6 @@ DANGEROUS = [
     "I('a' * 10**9)",
     "I([0] * 10**9)",
     "bs(x, knots=[0] * 10**9)",
-    "I(9**9**9**9**9)",
-    "I(64**64**64**64)",
     "x; import os",
     "x\\\n; import os",
     "breakpoint()",
@@ -366,6 +374,25 @@ def test_nothing_in_a_formula_is_executed(text, tmp_path, monkeypatch):
     assert np.array_equal(X, before)
 
 
+@pytest.mark.parametrize("text", ["9**9**9**9**9", "64**64**64**64", "2**63 * k + 2**64", "10**60 * 10**60"])
+def test_constants_stay_small(text):
+    assert np.asarray(expression(text).evaluate(VALUES)).dtype == float
+
+
+def test_long_formulas_give_short_messages():
+    many = " + ".join(f"v{i}" for i in range(2000))
+    for text in (
+        f"{many}",
+        f"y ~ {many} + x[0]",
+        f"y ~ {many} + I({many})",
+        f"y ~ {many} + )",
+        f"y ~ {many} + −x",
+    ):
+        with pytest.raises(FormulaError) as caught:
+            parse(text)
+        assert len(str(caught.value)) < 700
+
+
 def test_names_come_from_the_data_alone():
     captured = X
     with pytest.raises(DataError, match="no column 'captured'"):
@@ -379,27 +406,23 @@ def test_names_come_from_the_data_alone():
 @given(st.text(alphabet="yxgC01()[]~+-*/:.,'\"=<>&|^%#\\ \n\tnplogIQbs@{}λ∼", max_size=40))
 def test_any_text_is_read_or_refused(text):
     for read in (parse, one_sided, expression):
-        try:
+        with contextlib.suppress(FormulaError, FormulaWarning):
             read(text)
-        except FormulaError:
-            pass
-        except FormulaWarning:
-            pass
 
 
 @settings(max_examples=100)
 @given(
     st.lists(
-        st.sampled_from(["x", "k", "b", "g", "2", "0.5", "'a'", "+", "-", "*", "**", "/", "//", "%", "(", ")", "&"])
+        st.sampled_from(
+            ["x", "k", "b", "g", "2", "0.5", "'a'", "+", "-", "*", "**", "/", "//", "%", "(", ")", "&"]
+        )
         | st.sampled_from(["==", "<", "~", "np.log", "I", "C", ",", "np.where", "[", "]", "np.power"]),
         max_size=12,
     )
 )
 def test_any_expression_is_computed_or_refused(words):
-    try:
+    with contextlib.suppress(BridgeError):
         expression(" ".join(words)).evaluate(VALUES)
-    except BridgeError:
-        pass
 
 
 # --- refusals of values, warnings ---------------------------------------------------------
@@ -418,15 +441,11 @@ MISUSED = {
     "C(g) + 1": "has no arithmetic",
     "absent + 1": "no column 'absent'",
     "clas": "Did you mean 'class'",
-    "2 ** 63 * k + 2 ** 64": None,
 }
 
 
 @pytest.mark.parametrize(("text", "says"), MISUSED.items())
 def test_values_of_the_wrong_kind_are_refused(text, says):
-    if says is None:
-        assert np.all(np.isfinite(expression(text).evaluate(VALUES)))
-        return
     with pytest.raises(DataError, match=says):
         expression(text).evaluate(VALUES)
 

@@ -1,0 +1,232 @@
+"""The command line: `glmnet-bridge demo | fit | bridge | predict`.
+
+    glmnet-bridge fit data.csv "low ~ age + C(race)" --format html --out report.html
+
+Reads csv, tsv and parquet (`-` is csv from standard input), writes text, JSON or HTML.
+Exit codes: 0 fitted; 1 an error in the data or the model, said in one line; 2 wrong usage;
+3 fitted, but not converged or separated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from glmnet_bridge import bridges
+from glmnet_bridge.errors import BridgeError, BridgeWarning, DataError, missing_extra
+from glmnet_bridge.fits import Fit
+
+OK, FAILED, NOT_CONVERGED = 0, 1, 3
+
+_DEMOS = (
+    (
+        "fair",
+        "I(affairs > 0) ~ rate_marriage + age + yrs_married + religious + educ + C(occupation)",
+        "Who has an affair? 6,366 women (Fair 1978)",
+    ),
+    (
+        "star98",
+        "NABOVE + NBELOW ~ LOWINC + PERASIAN + PERBLACK + PERHISP + PCTCHRT + PCTYRRND",
+        "Pupils above the national median in maths, by school district (grouped counts)",
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", BridgeWarning)
+            warnings.showwarning = _one_line
+            return int(options.run(options))
+    except (BridgeError, OSError) as error:
+        if options.debug:
+            raise
+        print(f"glmnet-bridge: {_said(error)}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="glmnet-bridge", description="A GLM from a formula and a table, and the neural network that it is."
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    demo = verbs.add_parser("demo", help="two real data sets, with an HTML report each")
+    demo.add_argument("--out", default="demo", help="folder for the reports (default: demo)")
+    demo.set_defaults(run=_demo)
+    for verb, text, run in (
+        ("fit", "fit a GLM and print its table", _fit),
+        ("bridge", "the GLM, the network and the map between them", _bridge),
+        ("predict", "fit on one table, predict for the rows of another", _predict),
+    ):
+        _model_arguments(verbs.add_parser(verb, help=text), run)
+    network = verbs.choices["bridge"]
+    network.add_argument("--train", help="train the network by sgd, momentum, adam, lbfgs or gd instead")
+    network.add_argument("--epochs", type=int, default=50)
+    network.add_argument("--seed", type=int, default=0)
+    predict = verbs.choices["predict"]
+    predict.add_argument("new", help="table with the rows to predict")
+    predict.add_argument("--kind", default="mean", help="mean, link or class")
+    return parser
+
+
+def _model_arguments(parser: argparse.ArgumentParser, run: Any) -> None:
+    parser.add_argument("data", help="csv, tsv or parquet file; - for csv from standard input")
+    parser.add_argument("formula", help='such as "y ~ x + C(g)"')
+    parser.add_argument("--family", default="binomial", help="binomial, gaussian, poisson, gamma, inverse_gaussian")
+    parser.add_argument("--link", help="a link of the family")
+    for name in ("trials", "prior-weights", "freq-weights", "offset", "exposure"):
+        parser.add_argument(f"--{name}", help="a column, or an expression of columns")
+    parser.add_argument("--event", help="the level whose probability is modelled")
+    parser.add_argument("--format", choices=("text", "json", "html"), default="text")
+    parser.add_argument("--out", help="file to write to (default: standard output)")
+    parser.set_defaults(run=run)
+
+
+def _table(path: str) -> pd.DataFrame:
+    """The data in a file.
+
+    Raises
+    ------
+    DataError
+        where the file is missing or cannot be read as what its name says
+    """
+    if path != "-" and not Path(path).is_file():
+        raise DataError(f"{path}: there is no such file.")
+    try:
+        if path.endswith((".parquet", ".pq")):
+            return pd.read_parquet(path)
+        source: Any = sys.stdin if path == "-" else path
+        return pd.read_csv(source, sep="\t" if path.endswith((".tsv", ".tab")) else ",")
+    except ImportError as error:
+        raise missing_extra("pyarrow", "parquet") from error
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({_said(error)}).") from error
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("family", "link", "trials", "prior_weights", "freq_weights", "offset", "exposure", "event")
+    return {name: getattr(options, name) for name in names}
+
+
+def _fit(options: argparse.Namespace) -> int:
+    fit = bridges.glm(options.formula, _table(options.data), **_given(options))
+    _write(options, fit, fit)
+    return _code(fit)
+
+
+def _bridge(options: argparse.Namespace) -> int:
+    training = {"train": options.train, "epochs": options.epochs, "random_state": options.seed}
+    bridge = bridges.bridge(
+        options.formula, _table(options.data), **_given(options), **(training if options.train else {})
+    )
+    _write(options, bridge, bridge.glm)
+    return max(_code(bridge.glm), _code(bridge.network))
+
+
+def _predict(options: argparse.Namespace) -> int:
+    fit = bridges.glm(options.formula, _table(options.data), **_given(options))
+    new = _table(options.new)
+    values = fit.predict(new, kind=options.kind)
+    answer = new.assign(**{f"_{options.kind}": values.to_numpy()})
+    if options.format == "json":
+        _put(options.out, json.dumps(_plain(answer.to_dict("records")), indent=1, default=str))
+    elif options.format == "html":
+        _put(options.out, answer.to_html(index=False))
+    else:
+        _put(options.out, answer.to_csv(index=False))
+    return _code(fit)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from statsmodels import datasets
+
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, formula, title in _DEMOS:
+        data = getattr(datasets, name).load_pandas().data
+        bridge = bridges.bridge(formula, data)
+        path = folder / f"{name}.html"
+        bridge.report(path)
+        paths.append(path)
+        print(f"{title}\n\n{bridge}\n")
+    for path in paths:
+        print(f"Report: {path.resolve()}")
+    return OK
+
+
+def _write(options: argparse.Namespace, shown: Any, fit: Fit) -> None:
+    if options.format == "json":
+        _put(options.out, json.dumps(_plain(_facts(shown, fit)), indent=1))
+    elif options.format == "html" and options.out:
+        shown.report(options.out)
+    elif options.format == "html":
+        _put(None, shown._repr_html_())
+    else:
+        _put(options.out, str(shown.summary()))
+
+
+def _facts(shown: Any, fit: Fit) -> dict[str, Any]:
+    facts = {
+        "modelled": fit.modelled,
+        "formula": fit.formula,
+        "coefficients": fit.tidy().to_dict("records"),
+        "model": fit.glance().to_dict("records")[0],
+        "rows_dropped": fit.rows_dropped,
+        "aliased": fit.aliased,
+        "separation": fit.separation.to_dict(),
+    }
+    if shown is not fit:
+        facts |= {"map": shown.table.to_dict("records"), "verdict": shown.verdict}
+    return facts
+
+
+def _plain(value: Any) -> Any:
+    """Values that JSON has: nan becomes null, infinities their names."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+def _put(out: str | None, text: str) -> None:
+    if out:
+        Path(out).write_text(text + "\n", encoding="utf-8")
+        print(f"Written: {out}")
+    else:
+        print(text)
+
+
+def _code(fit: Fit) -> int:
+    return OK if fit.converged else NOT_CONVERGED
+
+
+def _said(error: BaseException) -> str:
+    """An error in one line."""
+    return " ".join(str(error).split())
+
+
+def _one_line(message: Any, category: Any, *_: Any) -> None:
+    print(f"glmnet-bridge: warning: {_said(message)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
