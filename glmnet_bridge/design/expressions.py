@@ -13,10 +13,11 @@ gives their state, `Expression.run` applies it.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,26 +75,34 @@ class Expression:
         learnt: dict[str, Transform] = {}
         for part in self.stateful:
             scope, key = Scope(values, learnt), part.key
-            columns = [finite(numeric(run(scope), key), key) for run in part.columns]
-            learnt[key] = STATEFUL[part.function].learn(columns, part.settings, key)
+            with _computing(key):
+                columns = [finite(numeric(run(scope), key), key) for run in part.columns]
+                learnt[key] = STATEFUL[part.function].learn(columns, part.settings, key)
         return learnt
 
     def run(self, scope: Scope) -> Value:
         """The value of every row: array `(n,)` or `(n, k)`, Categorical, or Boxed (from `C(...)`)."""
         if self.column is not None:
             return look_up(scope.values, self.column)
-        try:
-            with np.errstate(all="ignore"):
-                return tidy(self._run(scope), self.code)
-        except BridgeError:
-            raise
-        except Exception as error:
-            raise DataError(f"{self.code!r} cannot be computed: {error}.") from error
+        with _computing(self.code):
+            return tidy(self._run(scope), self.code)
 
     def evaluate(self, values: Mapping[str, Any]) -> Value:
         """The value of every row, with `C(...)` read as a Categorical; for responses and offsets."""
         value = self.run(Scope(values))
         return value.categorical() if isinstance(value, Boxed) else value
+
+
+@contextlib.contextmanager
+def _computing(code: str) -> Iterator[None]:
+    """Numbers that are not finite are judged at the end; whatever else fails names the expression."""
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except BridgeError:
+        raise
+    except Exception as error:
+        raise DataError(f"{short(code)} cannot be computed: {error}.") from error
 
 
 def build(

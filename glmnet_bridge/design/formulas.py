@@ -323,10 +323,10 @@ def _under(origin: Origin) -> str:
 def _response(left: IntermediateExpr, code: str) -> tuple[Expression, ...]:
     """One expression, or two for `k + m ~ x`."""
     if any(len(term.factors) > 1 for term in left.terms):
-        names = [factor.name() for factor in left.terms[-1].factors]
+        events, trials = left.terms[-1].factors[0].name(), left.terms[-1].factors[-1].name()
         raise FormulaError(
-            f"The left side of {short(code)} is no response. For {names[0]} events in {names[-1]} trials "
-            f"write successes({names[0]}, {names[-1]}) ~ ..., or a column of shares with trials={names[-1]!r}; "
+            f"The left side of {short(code)} is no response. For {events} events in {trials} trials write "
+            f"successes({events}, {trials}) ~ ..., or a column of shares with trials={trials!r}; "
             "for arithmetic write I(...)."
         )
     if left.intercept or left.intercept_removed or not left.terms:

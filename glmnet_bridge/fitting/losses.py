@@ -277,23 +277,24 @@ def runs_off(loss: Loss, theta: Array) -> bool:
     linear predictor by about 1 for ever, while decrement and loss shrink to nothing.
     """
     model, rows = loss.model, loss.rows
-    bounded = model.family.distribution.support not in ("binomial", "count")
-    if bounded or not model.network.affine or model.penalty.strength > 0 or not usable(theta):
+    safe = model.family.distribution.support not in ("binomial", "count") or model.penalty.strength > 0
+    if safe or not model.network.affine or not usable(theta):
         return False
+    found = loss.newton(theta)
     for _ in range(STEPS):
-        found = loss.newton(theta)
-        if found is None:
-            return False
-        if not found.curved or found.distance <= 1e-6:
+        if found is None or not found.curved or found.distance <= 1e-6:
             break
         theta = _improved(loss, theta, found.step)
+        found = loss.newton(theta)
+    if found is None or not found.curved:
+        return found is not None
     ahead = theta + found.step
 
     def part(block: Block) -> int:
         moved = np.abs(model.eta(block, ahead) - model.eta(block, theta))[block.weights > 0]
         return int((moved > MOVED).sum())
 
-    return not found.curved or rows.sum(part) > 0
+    return rows.sum(part) > 0
 
 
 def _improved(loss: Loss, theta: Array, step: Array) -> Array:

@@ -203,7 +203,8 @@ def _solved(factor: Grouping, design: Design, ones: Array | None, target: Array)
     matrix = factor.matrix
     square = matrix.shape[0] == matrix.shape[1]
     system = matrix if square or ones is None else np.column_stack([np.ones(len(matrix)), matrix])
-    weights = snapped(np.linalg.lstsq(system, target, rcond=None)[0])
+    weights = np.linalg.lstsq(system, target, rcond=None)[0]
+    weights = snapped(np.where(np.abs(weights) > 1e-12, weights, 0.0))
     if not np.allclose(system @ weights, target, rtol=0, atol=1e-12 * max(1.0, np.abs(target).max())):
         return None
     out = np.zeros(len(design.names))
@@ -214,10 +215,9 @@ def _solved(factor: Grouping, design: Design, ones: Array | None, target: Array)
 def snapped(values: Array) -> Array:
     """Values within rounding of a ratio of small whole numbers become it exactly."""
     out = np.array(values, dtype=float)
-    tolerance = 1e-10 * np.maximum(1.0, np.abs(out))
     for denominator in range(SMALL, 0, -1):
         near = np.round(values * denominator) / denominator
-        out = np.where(np.abs(values - near) <= tolerance, near, out)
+        out = np.where(np.abs(values - near) <= 1e-10 * np.abs(values), near, out)
     return out
 
 

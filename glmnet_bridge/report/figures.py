@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN = {"sigmoid": "Sigmoid", "tanh": "tanh", "relu": "ReLU", "leaky_relu": "Leaky ReLU"}
+SHOWN = {"sigmoid": "Sigmoid", "tanh": "tanh", "relu": "ReLU", "leaky_relu": "Leaky ReLU (slope 0.01 below 0)"}
 LOSSES = {
     "logistic": "logistic, ln(1 + exp(-m))",
     "logistic_base_2": "logistic, log2(1 + exp(-m))",
@@ -108,11 +108,11 @@ def losses(low: float = -3.0, high: float = 3.0, *, ax: Axes | None = None) -> A
         values = data[name].where(~((name == "zero_one") & (data[name].diff() != 0)) | (data.index == 0))
         ax.plot(data["margin"], values, color=colour, linestyle=style, linewidth=2.2, label=words)
     ax.axvline(0, color=canvas.DATA, linewidth=0.8, zorder=0)
-    ax.set_ylim(-0.12, 4.2)
+    ax.set_ylim(-0.55, 6.3)
     ax.set_xlabel("margin m")
     ax.set_ylabel("loss of one row")
-    ax.text(0.02, 0.03, "wrong class", transform=ax.transAxes, color=canvas.DATA, fontsize=9)
-    ax.text(0.98, 0.03, "right class", transform=ax.transAxes, color=canvas.DATA, fontsize=9, ha="right")
+    for place, words in ((low / 2, "wrong class"), (high / 2, "right class")):
+        ax.text(place, -0.4, words, color=canvas.DATA, fontsize=9, ha="center")
     canvas.title(ax, "Three losses over the margin", "m = eta for an event, -eta otherwise; classes change at m = 0")
     ax.legend(frameon=False, loc="upper right")
     return ax

@@ -1,0 +1,284 @@
+"""Correspondences: which weight is which term, as one matrix.
+
+    beta = R v + c        eta = U beta
+
+`v` are the network's weights themselves where eta is linear in them; where layers multiply, v
+is the folded kernel (one number per input, and one bias). Relations, constraints and words are
+read off R, which is known exactly; `A = d beta / d theta` carries redundancy and covariances.
+
+    row of R    one entry 1: same      one other entry: scaled    several: combined
+                none: glm only         a column that the formula lacks: network only
+    rank of R   below the number of columns: the network is a constrained GLM
+    null of A   directions in which the weights can move without changing eta
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data.rows import Array
+from glmnet_bridge.fitting import linalg
+from glmnet_bridge.fitting.linalg import Rank
+from glmnet_bridge.mapping.unions import Union, snapped
+from glmnet_bridge.model.networks import Affine, Inputs, Network, Normalise, fold, fold_jacobian
+
+MOST = 6  # summands of an expression that are written out
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A constraint that the network puts on the coefficients: `weights @ beta = value`.
+
+    Attributes
+    ----------
+    columns : the columns that it concerns
+    weights : (q,) over all columns
+    text : `b[x1] - b[x2] = 0`
+    """
+
+    columns: tuple[str, ...]
+    weights: Array
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondence:
+    """The map from a network's weights to the coefficients of the columns.
+
+    Attributes
+    ----------
+    columns : names of the q columns of formula and network; the first `own` are the formula's
+    own : how many are the formula's
+    kept : positions of the independent ones
+    aliased : the formula's columns that others determine, with their equations
+    entries : (m,) names of what R multiplies
+    values : (m,) their values in this network
+    matrix : (q, m) R
+    constant : (q,) c, what no weight changes
+    weights : (P,) names of the network's weights
+    jacobian : (q, P) A, the derivative of the coefficients
+    folded : whether fixed or stacked layers were multiplied out
+    ties : what the network cannot tell apart, or leaves out
+    """
+
+    columns: tuple[str, ...]
+    own: int
+    kept: Array
+    aliased: dict[str, str]
+    entries: tuple[str, ...]
+    values: Array
+    matrix: Array
+    constant: Array
+    weights: tuple[str, ...]
+    jacobian: Array
+    folded: bool
+    ties: tuple[Tie, ...]
+
+    @property
+    def coefficients(self) -> Array:
+        """What the network's weights are as coefficients `(q,)`; nan where a column is aliased."""
+        out = self.matrix @ self.values + self.constant
+        gone = np.setdiff1d(np.arange(len(out)), self.kept)
+        out[gone] = np.nan
+        return out
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """One word per column: same, scaled, combined, tied, glm only or network only."""
+        tied = {name for tie in self.ties if len(tie.columns) > 1 for name in tie.columns}
+        return tuple(self._relation(j, tied) for j in range(len(self.columns)))
+
+    def _relation(self, j: int, tied: set[str]) -> str:
+        row = self.matrix[j]
+        used = np.flatnonzero(row)
+        if j >= self.own:
+            return "network only"
+        if not len(used):
+            return "glm only"
+        if self.columns[j] in tied:
+            return "tied"
+        if len(used) > 1:
+            return "combined"
+        return "same" if row[used[0]] == 1.0 and self.constant[j] == 0.0 else "scaled"
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """Each coefficient in words: `kernel[g=b] - kernel[g=a]`."""
+        return tuple(self._expression(j) for j in range(len(self.columns)))
+
+    def _expression(self, j: int) -> str:
+        if self.columns[j] in self.aliased:
+            return f"aliased: {self.columns[j]} = {self.aliased[self.columns[j]]}"
+        return written(self.matrix[j], self.entries, float(self.constant[j]))
+
+    def links(self) -> pd.DataFrame:
+        """One row per non-zero entry of R: `glm_term, network_term, weight`."""
+        rows, at = np.nonzero(self.matrix)
+        return pd.DataFrame(
+            {
+                "glm_term": [self.columns[j] for j in rows],
+                "network_term": [self.entries[i] for i in at],
+                "weight": self.matrix[rows, at],
+            }
+        )
+
+    @property
+    def rank(self) -> int:
+        """How many coefficients the network can move freely."""
+        return int(np.linalg.matrix_rank(self.matrix[self.kept])) if self.matrix.size else 0
+
+    @property
+    def null(self) -> Array:
+        """Directions `(P, d)` in which the weights can move without changing a prediction, sparse where possible."""
+        found = linalg.rank(self.jacobian[self.kept])
+        out = np.zeros((len(self.weights), len(found.dropped)))
+        out[found.dropped, np.arange(len(found.dropped))] = 1.0
+        out[found.kept] = -snapped(np.where(np.abs(found.equations) > 1e-10, found.equations, 0.0)).T
+        return out
+
+    @property
+    def redundant(self) -> Array:
+        """Which weights `(P,)` are not identified on their own."""
+        null = self.null
+        if not null.shape[1]:
+            return np.zeros(len(self.weights), dtype=bool)
+        basis = np.linalg.qr(null)[0]
+        return np.sqrt((basis**2).sum(axis=1)) > 1e-8
+
+    def directions(self) -> pd.DataFrame:
+        """One row per redundancy: `direction, network_terms, description`."""
+        null = self.null
+        rows = []
+        for column in null.T:
+            column = column * np.sign(column[np.flatnonzero(column)[0]])
+            used = [self.weights[i] for i in np.flatnonzero(column)]
+            rows.append((written(column, self.weights), ", ".join(used), _description(column, used)))
+        return pd.DataFrame(rows, columns=["direction", "network_terms", "description"])
+
+
+def correspond(union: Union, network: Network, theta: Array, aliased: dict[str, str]) -> Correspondence:
+    """Read the map off an affine network with one linear predictor.
+
+    Parameters
+    ----------
+    union : the columns, with the inputs in terms of them
+    network : over these inputs
+    theta : (P,) its weights
+    aliased : equations of the formula's aliased columns
+    """
+    own = Network(union.inputs, network.layers, network.entries)
+    jacobian = fold_jacobian(own, theta)
+    weighted = [layer for layer in network.layers if layer.parameters]
+    q = len(union.names)
+    if len(weighted) == 1:
+        entries, values, matrix = network.entries, np.asarray(theta, dtype=float), _clean(jacobian)
+        constant = fold(own, np.zeros_like(values))[:, 0]
+    else:
+        kernel, bias = input_kernel(network, theta)
+        ones = np.zeros((q, 0)) if union.inputs.ones is None else union.inputs.ones[:, None]
+        inputs = np.eye(q) if union.inputs.matrix is None else union.inputs.matrix
+        matrix = np.column_stack([inputs, ones])
+        entries = tuple(f"folded kernel[{name}]" for name in union.inputs.names) + ("folded bias",) * ones.shape[1]
+        values, constant = np.concatenate([kernel, np.full(ones.shape[1], bias)]), np.zeros(q)
+    return Correspondence(
+        columns=union.names,
+        own=union.own,
+        kept=union.kept,
+        aliased=aliased,
+        entries=entries,
+        values=values,
+        matrix=matrix,
+        constant=constant,
+        weights=network.entries,
+        jacobian=jacobian,
+        folded=len(weighted) > 1 or any(isinstance(layer, Normalise) for layer in network.layers),
+        ties=_ties(union.names, union.kept, matrix, constant),
+    )
+
+
+def input_kernel(network: Network, theta: Array) -> tuple[Array, float]:
+    """Folded kernel `(d,)` and bias of the inputs, whatever the number of layers."""
+    onward = np.eye(network.outputs)
+    for layer, run in reversed(list(zip(network.layers, network.slices(), strict=True))):
+        onward = layer.backward(np.zeros((1, layer.inputs)), theta[run], onward)
+    return onward[0], float(run_layers(network, np.zeros((1, onward.shape[1])), theta)[0, 0])
+
+
+def run_layers(network: Network, inputs: Array, theta: Array) -> Array:
+    """The network itself, layer by layer: `(m, k)` from its inputs `(m, d)`."""
+    for layer, run in zip(network.layers, network.slices(), strict=True):
+        inputs = layer.forward(inputs, theta[run])
+    return inputs
+
+
+def reduced(correspondence: Correspondence, inputs: Inputs) -> Network | None:
+    """The constrained GLM over the same columns, with one free weight per column of R; None if nothing is tied."""
+    if not correspondence.ties:
+        return None
+    found = linalg.rank(correspondence.matrix[correspondence.kept])
+    matrix = correspondence.matrix[:, found.kept]
+    names = tuple(f"b[{written(column, correspondence.columns, times='')}]" for column in matrix.T)
+    layers: tuple[Affine | Normalise, ...] = (Affine(len(names), 1, bias=False),)
+    level = constant_level(correspondence, inputs.ones)
+    if level:
+        layers = (*layers, Normalise(np.array([-level]), np.ones(1)))
+    return Network(Inputs(names, matrix, inputs.ones), layers, names)
+
+
+def constant_level(correspondence: Correspondence, ones: Array | None) -> float:
+    """The number that c adds to every row: fixed layers can add nothing else."""
+    if ones is None or not correspondence.constant.any():
+        return 0.0
+    return float(correspondence.constant @ ones / (ones @ ones))
+
+
+def written(weights: Array, names: tuple[str, ...], constant: float = 0.0, times: str = "*") -> str:
+    """A combination in words, what is added before what is taken away: `kernel[g=b] - kernel[g=a]`."""
+    used = np.flatnonzero(weights)
+    order = [*used[weights[used] > 0], *used[weights[used] < 0]]
+    parts = [_part(float(weights[j]), names[j], times) for j in order[:MOST]]
+    if len(order) > MOST:
+        parts.append(f"+ {len(order) - MOST} more")
+    if constant:
+        parts.append(f"{'-' if constant < 0 else '+'} {abs(constant):.6g}")
+    text = " ".join(parts)
+    return text[2:] if text.startswith("+ ") else f"-{text[2:]}" if text.startswith("- ") else text
+
+
+def _part(weight: float, name: str, times: str) -> str:
+    size = abs(weight)
+    amount = "" if size == 1.0 else f"{size:.6g}{times or ' '}"
+    return f"{'-' if weight < 0 else '+'} {amount}{name}"
+
+
+def _clean(matrix: Array) -> Array:
+    """Rounding of fixed layers, `(1 - m) + m`, is no weight of its own."""
+    whole = np.round(matrix)
+    return np.where(np.abs(matrix - whole) <= 1e-13 * np.maximum(np.abs(whole), 1.0), whole, matrix)
+
+
+def _ties(names: tuple[str, ...], kept: Array, matrix: Array, constant: Array) -> tuple[Tie, ...]:
+    """Combinations of coefficients that no weight moves: the left null space of R."""
+    found: Rank = linalg.rank(matrix[kept].T)
+    ties = []
+    for row, j in enumerate(found.dropped):
+        weights = np.zeros(len(names))
+        weights[kept[j]] = 1.0
+        equation = found.equations[row]
+        weights[kept[found.kept]] = -snapped(np.where(np.abs(equation) > 1e-10, equation, 0.0))
+        used = np.flatnonzero(weights)
+        weights = weights * np.sign(weights[used[0]])
+        value = float(weights @ constant)
+        columns = tuple(names[i] for i in used)
+        text = written(weights[used], tuple(f"b[{name}]" for name in columns))
+        ties.append(Tie(columns, weights, f"{text} = {value:.6g}"))
+    return tuple(ties)
+
+
+def _description(column: Array, used: list[str]) -> str:
+    if len(used) == 1:
+        return f"{used[0]} has no effect: its input is constant at 0 on these rows"
+    return "moving the weights along this direction changes no prediction"

@@ -1,0 +1,143 @@
+"""Distances: how far a network's weights are from the maximum-likelihood estimate, in standard errors.
+
+    by refit    (as_glm - beta_hat) / SE        beta_hat: the MLE of formula and network together
+    by step     -(I^-1 score) / SE               one Newton step from the weights, without a refit
+    joint       sqrt(score' I^-1 score / dispersion)             the Newton decrement
+    training    the same within what the network can express: how far training is from its own end
+
+A network that ties coefficients cannot reach the MLE; its training distance can still be 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glmnet_bridge.data.rows import Array, Rows
+from glmnet_bridge.fitting import linalg
+from glmnet_bridge.mapping.checks import column_space
+from glmnet_bridge.mapping.correspondences import Correspondence
+from glmnet_bridge.mapping.unions import plain_model_network
+from glmnet_bridge.model.models import Model, Sums
+
+AT_OPTIMUM = 0.01  # standard errors within which a network counts as trained to the end
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """How far the network's coefficients are from the maximum of the likelihood; q columns.
+
+    Attributes
+    ----------
+    folded : (q,) the network's coefficients
+    mle : (q,) maximum-likelihood estimates of formula and network together
+    errors : (q,) their standard errors
+    by_refit, by_step : (q,) distances in standard errors, exactly and as one Newton step sees them
+    joint : all together, by the Newton decrement at the network's coefficients
+    training : the same within what the network can express (penalty included)
+    excess : the network's deviance less that of the maximum-likelihood fit
+    """
+
+    folded: Array
+    mle: Array
+    errors: Array
+    by_refit: Array
+    by_step: Array
+    joint: float
+    training: float
+    excess: float
+
+    @property
+    def trained(self) -> bool:
+        """Whether the weights are at the network's own optimum."""
+        return bool(self.training <= AT_OPTIMUM)
+
+    @property
+    def largest(self) -> int | None:
+        """The column that is farthest off, or None where no distance is known."""
+        known = np.isfinite(self.by_refit)
+        return int(np.nanargmax(np.where(known, np.abs(self.by_refit), -1.0))) if known.any() else None
+
+
+def distances(
+    map_: Correspondence,
+    model: Model,
+    rows: Rows,
+    *,
+    mle: Array,
+    errors: Array,
+    deviance: float,
+    dispersion: float,
+    known: Sums | None = None,
+) -> Distances:
+    """Measure a network against the maximum-likelihood estimate.
+
+    Parameters
+    ----------
+    map_ : the correspondence
+    model : the network's model, for its family and penalty
+    rows : over the map's columns
+    mle, errors : (q,) estimates and standard errors of the union model; nan or infinite where it has none
+    deviance, dispersion : of that fit
+    known : the sums at the network's coefficients, where they are those of a fit already made
+    """
+    folded = map_.coefficients
+    kept = map_.kept
+    beta = folded[kept]
+    sums = known or Model(map_.columns, plain_model_network(map_.columns, kept), model.family).sums(rows, beta)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        by_refit = (folded - mle) / errors
+    by_refit = np.where(np.isfinite(by_refit), by_refit, np.nan)
+    by_step, joint = _step(sums, dispersion, len(folded), kept)
+    return Distances(
+        folded=folded,
+        mle=mle,
+        errors=errors,
+        by_refit=by_refit,
+        by_step=by_step,
+        joint=joint,
+        training=_training(map_, model, sums, dispersion),
+        excess=-2.0 * sums.loglik - deviance,
+    )
+
+
+def _step(sums: Sums, dispersion: float, width: int, kept: Array) -> tuple[Array, float]:
+    """Minus one Newton step in standard errors `(q,)`, and the decrement."""
+    out = np.full(width, np.nan)
+    if sums.score is None or sums.expected is None:
+        return out, np.nan
+    used = linalg.factor(sums.expected)
+    if used is None:
+        return out, np.nan
+    step = used.solve(sums.score)
+    out[kept] = -step / np.sqrt(used.inverse().diagonal() * dispersion)
+    return out, decrement(sums.score, step, dispersion)
+
+
+def decrement(score: Array, step: Array, dispersion: float) -> float:
+    """`sqrt(score' I^-1 score / dispersion)`."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.sqrt(max(float(score @ step), 0.0) / dispersion))
+
+
+def _training(map_: Correspondence, model: Model, sums: Sums, dispersion: float) -> float:
+    """The decrement among the coefficients that the weights can move, or of the penalised weights."""
+    if sums.score is None or sums.expected is None:
+        return np.nan
+    jacobian = map_.jacobian[map_.kept]
+    decay = model.penalty.diagonal(model.network.entries)
+    if decay is None:
+        reach = column_space(jacobian)
+        score, info = reach.T @ sums.score, reach.T @ sums.expected @ reach
+        used = linalg.factor(info)
+        step = None if used is None else used.solve(score)
+    else:
+        theta = map_.values if len(map_.values) == len(decay) else None
+        if theta is None:
+            return np.nan
+        score = jacobian.T @ sums.score - decay * theta
+        info = jacobian.T @ sums.expected @ jacobian + np.diag(decay)
+        used = linalg.factor(info)
+        step = linalg.generalised_inverse(info) @ score if used is None else used.solve(score)
+    return np.nan if step is None else decrement(score, step, dispersion)

@@ -1,0 +1,157 @@
+"""Curves: what a model predicts over one variable, or over two.
+
+    draw_curve       the mean over one variable, with its band, over the data
+    draw_boundary    the mean over two variables as shading, and the line where the class changes
+
+The frames that are drawn are made by the caller (`plots`), which can ask a model for predictions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.report import canvas, numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_POINTS = 1000
+BINS = 12
+
+
+def thinned(frame: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
+    """At most `most` rows, evenly spread."""
+    if len(frame) <= most:
+        return frame
+    return frame.iloc[np.linspace(0, len(frame) - 1, most).round().astype(int)]
+
+
+def binned(points: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
+    """Weighted means of y in bins of x with about equally many rows: `x, y, weight`."""
+    if points["x"].nunique() <= bins:
+        group = points["x"]
+    else:
+        group = pd.qcut(points["x"], bins, labels=False, duplicates="drop")
+    weight = points["weight"]
+    sums = pd.DataFrame({"x": points["x"] * weight, "y": points["y"] * weight, "weight": weight}).groupby(group).sum()
+    sums = sums[sums["weight"] > 0]
+    means = sums[["x", "y"]].div(sums["weight"], axis=0)
+    return means.assign(weight=sums["weight"]).reset_index(drop=True)
+
+
+def draw_curve(
+    curves: pd.DataFrame,
+    points: pd.DataFrame,
+    *,
+    names: tuple[str, str],
+    level: float,
+    below: str = "",
+    binary: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """The mean over one variable.
+
+    Parameters
+    ----------
+    curves : `view, x, estimate, conf_low, conf_high`, for one view or several
+    points : `x, y, weight`, the rows
+    names : of the variable and of what is modelled
+    level : of the band
+    below : what is held fixed
+    binary : the rows are 0 and 1: they are jittered, and their means in bins are shown
+    """
+    ax = canvas.panel(ax)
+    _rows(ax, points, binary)
+    for number, (view, part) in enumerate(curves.groupby("view", sort=False)):
+        colour = canvas.SERIES[number]
+        if number == 0:
+            ax.fill_between(part["x"], part["conf_low"], part["conf_high"], color=colour, alpha=0.18, linewidth=0,
+                            label=f"{100 * level:g} % limits ({canvas.label(view)})")  # fmt: skip
+        ax.plot(part["x"], part["estimate"], color=colour, linewidth=3.0 if number == 0 else 1.8,
+                linestyle="solid" if number == 0 else (0, (4, 2)), label=canvas.label(view))  # fmt: skip
+    ax.set_xlabel(canvas.label(names[0]))
+    ax.set_ylabel(canvas.label(names[1]))
+    canvas.title(ax, f"{names[1]} over {names[0]}", below)
+    ax.legend(frameon=False, fontsize=9)
+    return ax
+
+
+def _rows(ax: Axes, points: pd.DataFrame, binary: bool) -> None:
+    shown = thinned(points)
+    some = "" if len(shown) == len(points) else f" ({numbers.count(len(shown))} of {numbers.count(len(points))})"
+    if not binary:
+        size = 22 * np.sqrt(shown["weight"] / shown["weight"].mean())
+        ax.scatter(shown["x"], shown["y"], s=np.clip(size, 4, 160), color=canvas.DATA, alpha=0.45, linewidth=0,
+                   label=f"rows{some}")  # fmt: skip
+        return
+    random = np.random.default_rng(0)  # the same jitter each time: a figure has no news of its own
+    spread = float(np.ptp(points["x"])) or 1.0
+    step = min(0.02 * spread, 0.35 * _gap(points["x"]))
+    x = shown["x"] + random.uniform(-step, step, len(shown))
+    y = np.where(shown["y"] > 0.5, 1.05, -0.05) + random.uniform(-0.03, 0.03, len(shown))
+    ax.scatter(x, y, s=9, color=canvas.DATA, alpha=0.35, linewidth=0, label=f"rows, jittered{some}")
+    means = binned(points)
+    ax.scatter(means["x"], means["y"], s=34, facecolors="none", edgecolors=canvas.DATA, linewidth=1.4, zorder=3,
+               label="share of events")  # fmt: skip
+    ax.set_yticks(np.linspace(0, 1, 6))
+
+
+def _gap(values: pd.Series) -> float:
+    """The smallest distance between two values."""
+    found = np.diff(np.unique(values))
+    return float(found.min()) if len(found) else 1.0
+
+
+def draw_boundary(
+    grid: pd.DataFrame,
+    points: pd.DataFrame,
+    *,
+    names: tuple[str, str, str],
+    threshold: float = 0.5,
+    below: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """The plane of two variables, shaded by the probability, with the line where the class changes.
+
+    Parameters
+    ----------
+    grid : `view, x, y, mean`, a full grid for each view; the shading is that of the first one
+    points : `x, y, event`, the rows
+    names : of both variables and of what is modelled
+    threshold : probability at which the class changes
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    ax = canvas.panel(ax, 6.4, 4.6)
+    colours = LinearSegmentedColormap.from_list("classes", [canvas.GLM, "#f2f2f2", canvas.NETWORK])
+    for number, (view, part) in enumerate(grid.groupby("view", sort=False)):
+        table = part.pivot(index="y", columns="x", values="mean")
+        x, y, mean = table.columns.to_numpy(), table.index.to_numpy(), table.to_numpy()
+        if number == 0:
+            shade = ax.contourf(x, y, mean, levels=np.linspace(0, 1, 21), cmap=colours, alpha=0.55, antialiased=True)
+            bar = ax.figure.colorbar(shade, ax=ax, ticks=np.linspace(0, 1, 6), pad=0.02)
+            bar.set_label(canvas.label(names[2]))
+            bar.outline.set_visible(False)
+        if np.nanmin(mean) < threshold < np.nanmax(mean):
+            ax.contour(x, y, mean, levels=[threshold], colors=["black" if number == 0 else canvas.NETWORK],
+                       linewidths=2.0, linestyles="solid" if number == 0 else "dashed")  # fmt: skip
+            ax.plot([], [], color="black" if number == 0 else canvas.NETWORK, linewidth=2.0,
+                    linestyle="solid" if number == 0 else "dashed", label=f"boundary, {canvas.label(view)}")  # fmt: skip
+    _classes(ax, points)
+    ax.grid(False)
+    ax.set_xlabel(canvas.label(names[0]))
+    ax.set_ylabel(canvas.label(names[1]))
+    canvas.title(ax, f"Where {names[2]} passes {threshold:g}", below)
+    ax.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.13))
+    return ax
+
+
+def _classes(ax: Axes, points: pd.DataFrame) -> None:
+    shown = thinned(points)
+    for event, marker, colour, words in ((0, "o", canvas.GLM, "no event"), (1, "^", canvas.NETWORK, "event")):
+        part = shown[shown["event"] == event]
+        ax.scatter(part["x"], part["y"], marker=marker, s=22, color=colour, edgecolors="white", linewidth=0.4,
+                   alpha=0.85, label=words)  # fmt: skip
