@@ -140,11 +140,10 @@ def _applied(scope: Scope, transform: Transform, values: list[np.ndarray], text:
     try:
         return transform.apply(values)
     except Outside as out:
-        if scope.outside != "nan":
+        if scope.unseen != "nan":
             raise DataError(out.message(text, scope.index)) from None
-        blank = ~out.inside
-        scope.blank = blank if scope.blank is None else scope.blank | blank
-        basis = np.full((len(blank), transform.width), np.nan)
+        scope.leave_out(~out.inside)
+        basis = np.full((len(out.inside), transform.width), np.nan)
         if out.inside.any():
             basis[out.inside] = transform.apply([value[out.inside] for value in values])
         return basis

@@ -28,6 +28,7 @@ from glmnet_bridge.errors import FormulaError, listed
 
 Array = np.ndarray
 MAX_COLUMNS = 5_000
+MAX_SUBSETS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Coded:
 
 def code_terms(formula: Formula, learnt: Mapping[str, Learnt]) -> tuple[Coded, ...]:
     """All terms in patsy's order, coded as patsy codes them."""
-    check_width(formula, learnt)
+    _check_fewest(formula, learnt)
     if not any(factor.categorical for factor in learnt.values()):
         return _numbers_only(formula)
     specimens = {code: _specimen(factor) for code, factor in learnt.items()}
@@ -113,6 +114,9 @@ def code_terms(formula: Formula, learnt: Mapping[str, Learnt]) -> tuple[Coded, .
         )
     except PatsyError as error:
         raise FormulaError(f"The factors cannot be coded: {error}") from error
+    factors = {term.name(): [learnt[factor.name()] for factor in term.factors] for term in formula.terms}
+    widths = {term.name(): sum(part.num_columns for part in parts) for term, parts in info.term_codings.items()}
+    _check_width(widths, factors)
     return tuple(Coded(term.name(), tuple(map(_subterm, parts))) for term, parts in info.term_codings.items())
 
 
@@ -139,30 +143,38 @@ def _subterm(part: Any) -> Subterm:
     return Subterm(tuple(factor.name() for factor in part.factors), contrasts)
 
 
-def check_width(formula: Formula, learnt: Mapping[str, Learnt]) -> None:
-    """Refuse more columns than a fit could hold, before anything of that size exists.
+def _check_fewest(formula: Formula, learnt: Mapping[str, Learnt]) -> None:
+    """Refuse what must become too wide, and what would take patsy too long to decide.
 
-    Counted with one column less than levels, so that a formula within the limit never fails.
+    A factor has at least one column less than levels. patsy looks at all subsets of the
+    categorical factors of a term.
     """
-    widths = {
-        term.name(): math.prod(_fewest(learnt[factor.name()]) for factor in term.factors)
-        for term in formula.terms
-    }
-    total = sum(widths.values())
-    if total <= MAX_COLUMNS:
-        return
-    widest = max(formula.terms, key=lambda term: widths[term.name()])
-    parts = [learnt[factor.name()] for factor in widest.factors]
-    sizes = [
-        f"{part.expression.code} {part.size:,} {'levels' if part.categorical else 'columns'}"
-        for part in parts
-    ]
-    raise FormulaError(
-        f"The formula asks for {total:,} columns or more, of which {widest.name()} takes "
-        f"{widths[widest.name()]:,} ({listed(sizes)}); at most {MAX_COLUMNS:,} are allowed. Their "
-        f"p x p matrix would take {8e-9 * total * total:,.1f} GB. Join rare levels, or leave the term out."
-    )
+    factors = {term.name(): [learnt[factor.name()] for factor in term.factors] for term in formula.terms}
+    _check_width({name: math.prod(map(_fewest, parts)) for name, parts in factors.items()}, factors)
+    subsets = sum(2 ** sum(part.categorical for part in parts) for parts in factors.values())
+    if subsets > MAX_SUBSETS:
+        raise FormulaError(
+            "The formula has too many interactions of many factors: to code them takes "
+            f"{subsets:,} comparisons. Leave out those of the highest order."
+        )
 
 
 def _fewest(factor: Learnt) -> int:
     return max(len(factor.levels) - 1, 1) if factor.categorical else factor.width
+
+
+def _check_width(widths: Mapping[str, int], factors: Mapping[str, list[Learnt]]) -> None:
+    """Refuse more columns than a fit could hold, with the widest term and what makes it so."""
+    total = sum(widths.values())
+    if total <= MAX_COLUMNS:
+        return
+    widest = max(widths, key=lambda name: widths[name])
+    sizes = [
+        f"{part.expression.code} {part.size:,} {'levels' if part.categorical else 'columns'}"
+        for part in factors[widest]
+    ]
+    raise FormulaError(
+        f"The formula asks for {total:,} columns or more, of which {widest} takes {widths[widest]:,} "
+        f"({listed(sizes)}); at most {MAX_COLUMNS:,} are allowed. Their p x p matrix would take "
+        f"{8e-9 * total * total:,.1f} GB. Join rare levels, or leave the term out."
+    )

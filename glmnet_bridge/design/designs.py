@@ -25,8 +25,9 @@ from glmnet_bridge.design.encodings import Encoded, Plan, encoded, plan
 from glmnet_bridge.design.expressions import Expression, Scope, Value
 from glmnet_bridge.design.formulas import Formula
 from glmnet_bridge.design.levels import Boxed, as_categorical, places, recoded, row_labels
+from glmnet_bridge.design.texts import short
 from glmnet_bridge.design.transforms import Transform
-from glmnet_bridge.errors import DataError, DataWarning, FormulaError, listed, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed, nearest
 
 Array = np.ndarray
 Values = Mapping[str, Any]
@@ -53,7 +54,7 @@ class Grouping:
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Design:
     """A right-hand side with all that it learnt.
 
@@ -77,17 +78,18 @@ class Design:
     rows: int
 
     @classmethod
-    def learn(cls, formula: Formula, values: Values) -> Design:
-        """Learn levels, knots and means from rows without missing values."""
-        n = _length(values, None)
+    def learn(cls, formula: Formula, values: Values, *, index: pd.Index | None = None) -> Design:
+        """Learn levels, knots and means from rows without missing values (`index` labels them)."""
+        n = _length(values, index)
         if n == 0:
             raise DataError("There are no rows to learn from.")
         transforms: dict[str, Transform] = {}
         for factor in formula.factors:
-            transforms.update(factor.expression.learn(values))
+            transforms.update(factor.expression.learn(values, index))
         learnt = {
-            factor.name(): _examine(factor.expression, values, transforms) for factor in formula.factors
+            factor.name(): _examine(factor.expression, values, transforms, n) for factor in formula.factors
         }
+        _warn_of_single_levels(learnt)
         return cls.assemble(formula, learnt, transforms, code_terms(formula, learnt), n)
 
     @classmethod
@@ -151,8 +153,8 @@ class Design:
         Parameters
         ----------
         values : the columns by name, float64, int64 or bool arrays `(n,)` or Categoricals
-        unseen : what a level that was not learnt, or a value outside a spline's knots does:
-            "raise" names it and its rows, "nan" gives rows of nan
+        unseen : what a row does that cannot be coded (a level that was not learnt, a value
+            outside a spline's knots, the logarithm of 0): "raise" names it, "nan" gives a row of nan
         index : labels of the rows, for messages
 
         Raises
@@ -160,6 +162,8 @@ class Design:
         DataError
             If a column is missing, of another kind, or not finite after its transform.
         """
+        if unseen not in ("raise", "nan"):
+            raise ArgumentError(f"unseen={unseen!r} is unknown; it is 'raise' or 'nan'.")
         n = _length(values, index)
         scope = Scope(values, self.transforms, unseen, index)
         numbers: dict[str, Array] = {}
@@ -186,6 +190,9 @@ class Design:
     ) -> Design:
         """The design that `to_json` wrote; the user's own functions must be given again."""
         return cls.assemble(*states.read(state, functions))
+
+    def __repr__(self) -> str:
+        return f"Design({self.formula.text!r}: {len(self.names)} columns, learnt from {self.rows} rows)"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Design.from_json, (self.to_json(), dict(self.formula.functions))
@@ -231,7 +238,7 @@ def _length(values: Values, index: pd.Index | None) -> int:
 # --- learning -----------------------------------------------------------------------------
 
 
-def _examine(expression: Expression, values: Values, transforms: Mapping[str, Transform]) -> Learnt:
+def _examine(expression: Expression, values: Values, transforms: Mapping[str, Transform], n: int) -> Learnt:
     """The kind of a factor from its first rows; its levels, if it has any, from all rows."""
     first = expression.run(Scope(_head(expression, values), transforms))
     if _is_numeric(first):
@@ -239,19 +246,19 @@ def _examine(expression: Expression, values: Values, transforms: Mapping[str, Tr
     value = expression.run(Scope(values, transforms))
     contrast = value.contrast if isinstance(value, Boxed) else None
     found = value.categorical() if isinstance(value, Boxed) else as_categorical(value)
-    if len(found) != _length(values, None):
-        raise DataError(f"{expression.code!r} gives {len(found)} rows for {_length(values, None)}.")
+    if len(found) != n:
+        raise DataError(f"{short(expression.code)} gives {len(found)} rows for {n}.")
     levels = found.categories.tolist()
     rows = _count(found.codes, len(levels))
     used = tuple(level for level, count in zip(levels, rows, strict=True) if count)
     unused = tuple(level for level, count in zip(levels, rows, strict=True) if not count)
-    if len(used) == 1:
-        warnings.warn(
-            f"The factor {expression.code!r} has one level only ({used[0]!r}), so it explains nothing.",
-            DataWarning,
-            stacklevel=2,
-        )
     return Learnt(expression, 0, used, unused, contrast)
+
+
+def _warn_of_single_levels(learnt: Mapping[str, Learnt]) -> None:
+    single = [f"{code} ({factor.levels[0]!r})" for code, factor in learnt.items() if len(factor.levels) == 1]
+    if single:
+        warnings.warn(f"One level only, so nothing to explain: {listed(single)}.", DataWarning, stacklevel=3)
 
 
 def _head(expression: Expression, values: Values) -> Values:
@@ -308,6 +315,9 @@ def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:
     at = np.flatnonzero(bad)
     if not len(at):
         return
+    if scope.unseen == "nan":
+        scope.leave_out(bad)
+        return
     made = columns[at[0]][~np.isfinite(columns[at[0]])][0]
     causes = [f"{name} = {scope.values[name][at[0]]}" for name in sorted(expression.names)]
     where = f"{len(at)} row{'s'[: len(at) - 1]} ({listed(row_labels(at, scope.index))})"
@@ -332,9 +342,9 @@ def _codes(factor: Learnt, scope: Scope) -> Array:
     if not len(codes) or codes.min() >= 0:
         return codes
     unknown = codes < 0
-    if scope.outside != "nan":
+    if scope.unseen != "nan":
         raise DataError(_unseen(factor, found, unknown, scope.index))
-    scope.blank = unknown if scope.blank is None else scope.blank | unknown
+    scope.leave_out(unknown)
     return np.where(unknown, 0, codes)
 
 

@@ -118,7 +118,7 @@ class Codes:
         return self.contrast[self.codes[start:stop]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
     """Rows of a design, to be read in blocks; a `Source` for `Rows`. Reading changes nothing.
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from glmnet_bridge.design.calls import call, call_name
 from glmnet_bridge.design.functions import FORMS, R_WORDS, Functions, check_functions
@@ -70,13 +71,13 @@ class Expression:
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(build, forms=FORMS), (self.code, dict(self.functions))
 
-    def learn(self, values: Mapping[str, Any]) -> dict[str, Transform]:
+    def learn(self, values: Mapping[str, Any], index: pd.Index | None = None) -> dict[str, Transform]:
         """The state of each transform in this expression, learnt from all rows; inner ones first."""
         learnt: dict[str, Transform] = {}
         for part in self.stateful:
             scope, key = Scope(values, learnt), part.key
             with _computing(key):
-                columns = [finite(numeric(run(scope), key), key) for run in part.columns]
+                columns = [finite(numeric(run(scope), key), key, index) for run in part.columns]
                 learnt[key] = STATEFUL[part.function].learn(columns, part.settings, key)
         return learnt
 

@@ -34,7 +34,8 @@ MAX_FACTORS = 10  # in one term: contrasts are chosen over all subsets of its fa
 class Factor:
     """A factor as patsy's builders want it: named and compared by its code.
 
-    patsy asks it for a specimen only (kind, width, levels), to choose contrasts and names.
+    patsy asks it for a specimen only (kind, width, levels), to choose contrasts and names; there
+    is nothing for patsy to memorise, because `Expression.learn` has done it.
     """
 
     __slots__ = ("expression", "origin")
@@ -57,12 +58,6 @@ class Factor:
 
     def memorize_passes_needed(self, state: dict[str, Any], eval_env: Any) -> int:
         return 0
-
-    def memorize_chunk(self, state: dict[str, Any], which_pass: int, data: Any) -> None:
-        """Nothing: what is to be learnt has been learnt by `Expression.learn`."""
-
-    def memorize_finish(self, state: dict[str, Any], which_pass: int) -> None:
-        """Nothing, as above."""
 
     def eval(self, state: dict[str, Any], data: Mapping[str, Any]) -> Any:
         return data[self.name()]
@@ -153,8 +148,8 @@ def _cached(text: str, response: bool) -> Formula:
 
 
 def _cautioned(formula: Formula) -> Formula:
-    for caution in formula.cautions:
-        warnings.warn(caution, FormulaWarning, stacklevel=3)
+    if formula.cautions:
+        warnings.warn(" ".join(formula.cautions), FormulaWarning, stacklevel=3)
     return formula
 
 
@@ -265,9 +260,8 @@ class _Terms(Evaluator):
         super().__init__()
         self.functions, self.form = functions, form
         self.add_op("PYTHON_EXPR", 0, _Terms._factor)
-        self._patsy_sums = {key: self._evaluators[key] for key in (("+", 2), ("-", 2))}
-        for op, arity in self._patsy_sums:
-            self.add_op(op, arity, _Terms._sum)
+        for op in "+-":
+            self.add_op(op, 2, _Terms._sum)
 
     def _factor(self, tree: ParseNode) -> IntermediateExpr:
         try:

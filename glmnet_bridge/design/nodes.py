@@ -33,15 +33,19 @@ MAX_POWER = 64
 class Scope:
     """What an expression may see while it runs.
 
-    `outside` says what a value beyond a spline's knots does: raise, or leave a row of nan
-    whose place is noted in `blank` (n,).
+    `unseen` says what a row that cannot be coded does: "raise", or "nan", which leaves a row of
+    nan whose place is noted in `blank` (n,).
     """
 
     values: Mapping[str, Any]
     transforms: Mapping[str, Transform] = field(default_factory=dict)
-    outside: str = "raise"
+    unseen: str = "raise"
     index: pd.Index | None = None
     blank: np.ndarray | None = None
+
+    def leave_out(self, rows: np.ndarray) -> None:
+        """Note rows (n,) that cannot be coded."""
+        self.blank = rows if self.blank is None else self.blank | rows
 
 
 Closure = Callable[[Scope], Value]

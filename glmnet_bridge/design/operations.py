@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.design.levels import Boxed, as_categorical
+from glmnet_bridge.design.levels import Boxed, as_categorical, row_labels
 from glmnet_bridge.errors import DataError, listed
 
 Value = Any
@@ -49,12 +49,14 @@ def numeric(value: Value, text: str) -> np.ndarray:
     return value.astype(np.int64) if value.dtype == bool else value
 
 
-def finite(value: np.ndarray, text: str) -> np.ndarray:
+def finite(value: np.ndarray, text: str, index: pd.Index | None) -> np.ndarray:
     """The value, unless it is infinite or undefined somewhere: nothing could be learnt from it."""
-    if not np.isfinite(value).all():
-        at = int(np.flatnonzero(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))[0])
-        raise DataError(f"{text} cannot be learnt: its argument is not finite, the first time in row {at}.")
-    return value
+    good = np.isfinite(value)
+    if good.all():
+        return value
+    at = np.flatnonzero(~good.reshape(len(value), -1).all(axis=1))
+    where = f"row{'s'[: len(at) - 1]} {listed(row_labels(at, index))}"
+    raise DataError(f"{text} cannot be learnt: what it is given is infinite or undefined in {where}.")
 
 
 def boolean(value: Value, text: str) -> Value:

@@ -132,8 +132,9 @@ def _write_level(level: Any) -> Any:
         return {"interval": [_write_level(level.left), _write_level(level.right)], "closed": level.closed}
     if isinstance(level, pd.Timestamp):
         return {"timestamp": level.isoformat()}
-    if isinstance(level, (bool, int, float, str)):
-        return level
+    plain = level.item() if isinstance(level, np.generic) else level
+    if isinstance(plain, (bool, int, float, str)):
+        return plain
     raise DataError(
         f"The level {level!r} of type {type(level).__name__} cannot be saved: make the levels text."
     )

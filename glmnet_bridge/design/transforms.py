@@ -25,6 +25,7 @@ from glmnet_bridge.errors import DataError, FormulaError, listed
 
 Array = np.ndarray
 Settings = Mapping[str, Any]
+MAX_DF = 200  # basis columns are stored at full length
 
 
 class Transform(Protocol):
@@ -157,8 +158,10 @@ class BSpline:
             float(fallback(x) if settings.get(name) is None else settings[name])
             for name, fallback in (("lower_bound", np.min), ("upper_bound", np.max))
         )
+        if not lower < upper:
+            raise DataError(f"{key} needs a range, but its bounds are {lower:g} and {upper:g}.")
         inner = _inner_knots(x, settings, degree)
-        if not lower < upper or np.any(inner < lower) or np.any(inner > upper):
+        if np.any(inner < lower) or np.any(inner > upper):
             raise DataError(
                 f"{key}: the knots {inner.tolist()} do not lie between the bounds {lower:g} and {upper:g}."
             )
@@ -309,8 +312,8 @@ def _check_spline(name: str, settings: Settings) -> None:
         raise FormulaError(f"{name}() needs df= or knots=, as in {name}(x, df=5).")
     if knots is not None and not (_is_matrix([knots]) and isinstance(knots, list)):
         raise FormulaError(f"{name}(knots=...) takes a list of numbers, as in knots=[10, 20].")
-    if df is not None and not 0 < df <= 1000:
-        raise FormulaError(f"{name}(df={df}): df must lie between 1 and 1000.")
+    if df is not None and not 0 < df <= MAX_DF:
+        raise FormulaError(f"{name}(df={df}): df must lie between 1 and {MAX_DF}.")
     if name == "bs":
         if not 0 <= degree <= 20:
             raise FormulaError(f"bs(degree={degree}): the degree must lie between 0 and 20.")

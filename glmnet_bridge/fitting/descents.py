@@ -105,7 +105,8 @@ def descend(
     )
     own = hold(rows) if training.batches else rows
     # a step that diverges passes through infinity: the outcome says so, not a floating-point warning
-    with one_blas_thread(), np.errstate(all="ignore"):
+    with one_blas_thread(), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # threads do not see errstate
         part, watched = held_out(own, training.validation, splitting)
         _check_batch(training, part.n)
         start = training.start if theta is None else theta
@@ -206,9 +207,13 @@ class _Diary:
         return np.nan if newton is None else newton.distance
 
     def best(self) -> int:
-        """The step with the lowest loss, of the watched rows if early stopping watches them."""
-        values = [step.validation_loss for step in self.steps] if self.training.patience else self.losses
-        return int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
+        """The step with the lowest loss; with early stopping the first with the lowest validation loss."""
+        if self.training.patience:
+            held = np.array([step.validation_loss for step in self.steps])
+            return int(np.where(np.isfinite(held), held, np.inf).argmin())
+        losses = np.where(np.isfinite(self.losses), self.losses, np.inf)
+        # near the optimum losses differ by rounding alone: the last of them is the nearest
+        return int(np.flatnonzero(losses <= losses.min() * (1.0 + 1e-12))[-1])
 
     def verdict(self, ceiling: float) -> str | None:
         """The outcome, if training ends here."""

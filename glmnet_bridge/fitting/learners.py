@@ -86,7 +86,7 @@ def learner(loss: Loss, theta: Array, training: Training, random: np.random.Gene
 
 
 def default_rate(loss: Loss, theta: Array, training: Training, random: np.random.Generator) -> float:
-    """1 / L with L the largest curvature of the loss, of all rows or of a batch.
+    """(1 - momentum) / L with L the largest curvature of the loss, of all rows or of a batch.
 
     Adam's steps have no slope in them: 0.01, or more where few steps have to lead far.
     """
@@ -95,7 +95,7 @@ def default_rate(loss: Loss, theta: Array, training: Training, random: np.random
         steps = training.epochs * -(-loss.rows.n // (size or 1))
         return min(max(ADAM_RATE, 10.0 / max(steps, 1)), 0.5)
     bound = steepest(loss, _steep(loss, theta), random, size)
-    return 1.0 / bound if 0.0 < bound < np.inf else PLAIN_RATE
+    return (1.0 - training.momentum) / bound if 0.0 < bound < np.inf else PLAIN_RATE
 
 
 def _steep(loss: Loss, theta: Array) -> Array:

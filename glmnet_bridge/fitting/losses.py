@@ -57,7 +57,9 @@ class Newton:
 
     @property
     def distance(self) -> float:
-        return float(np.sqrt(self.gain / self.dispersion))
+        """In standard errors; nan where the likelihood is flat in every direction, which is no optimum."""
+        flat = self.factor is None and not (self.matrix.diagonal() > 0).any()
+        return np.nan if flat else float(np.sqrt(self.gain / self.dispersion))
 
     @property
     def curved(self) -> bool:
@@ -204,7 +206,18 @@ class Reference:
 
 
 def reference_at(loss: Loss, theta: Array) -> Reference:
-    """Measure distances to `theta`, the optimum of `loss`."""
+    """Measure distances to `theta`, the optimum of `loss`.
+
+    Raises
+    ------
+    ArgumentError
+        where theta has another length, or the likelihood is undefined there
+    """
+    expected = loss.model.network.parameters
+    if np.shape(theta) != (expected,):
+        raise ArgumentError(
+            f"reference has shape {np.shape(theta)}; give the {expected} parameters in one array."
+        )
     found = loss.newton(theta)
     if found is None:
         raise ArgumentError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glmnet_bridge.fitting.losses import Gap
+from glmnet_bridge.fitting.losses import WIDE, Gap
 from glmnet_bridge.fitting.traces import Step
 from glmnet_bridge.fitting.trainings import METHODS, Training
 from glmnet_bridge.model.models import Model
@@ -81,7 +81,9 @@ def _where(end: Ending) -> str:
     if end.suspicious:
         return "."
     if np.isnan(end.gap.distance):
-        return ", at an unmeasured distance from the optimum."
+        if len(end.gap.each) > WIDE:
+            return f", at an unmeasured distance from the optimum (it has more than {WIDE} parameters)."
+        return ", where no weight changes the likelihood of any row: every unit is dead or saturated."
     optimum = "the optimum of the rows trained on" if end.partial else "the optimum"
     text = f", {end.gap.distance:.2g} SE from {optimum}"
     sizes = np.where(np.isfinite(end.gap.each), np.abs(end.gap.each), 0.0)
@@ -102,6 +104,8 @@ def _advice(end: Ending) -> str:
         return f"Stopping early shrinks weights like a penalty; for the maximum leave patience out{exact}."
     if end.outcome == "interrupted":
         return f"Train on from these weights with start={exact}."
+    if np.isnan(end.gap.distance) and len(end.gap.each) <= WIDE:
+        return "Start elsewhere, with another random_state= or start=, or lower the learning rate."
     if _stalled(end):
         return "The likelihood has a kink or no maximum there; try another start."
     more = 10 * training.epochs if training.epochs else METHODS[training.method].epochs

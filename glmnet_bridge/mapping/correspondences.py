@@ -80,7 +80,9 @@ class Correspondence:
     @property
     def coefficients(self) -> Array:
         """What the network's weights are as coefficients `(q,)`; nan where a column is aliased."""
-        out = self.matrix @ self.values + self.constant
+        with np.errstate(invalid="ignore"):
+            # an infinite coefficient times a zero weight is nothing
+            out = np.where(self.matrix != 0, self.matrix * self.values, 0.0).sum(axis=1) + self.constant
         gone = np.setdiff1d(np.arange(len(out)), self.kept)
         out[gone] = np.nan
         return out

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from glmnet_bridge.data.rows import Array, Block, Layout, Rows, Source
+from glmnet_bridge.data.rows import Array, Block, Columns, Layout, Rows, Source
 from glmnet_bridge.design.designs import Design, Grouping
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.covariances import equation
@@ -58,6 +58,28 @@ class Beside:
         out[:, : own.shape[1]] = own
         out[:, own.shape[1] :] = dense(Chosen(self.second, self.picks), start, stop)
         return out, cell
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """Combinations of a source's columns, `U W` with W `(q, r)`; `constant` is the place of the one that is 1, or -1."""
+
+    source: Source
+    matrix: Array
+    constant: int = -1
+
+    @property
+    def n(self) -> int:
+        return self.source.n
+
+    @property
+    def layout(self) -> Layout:
+        at, ones = np.arange(self.matrix.shape[1]), int(self.constant >= 0)
+        return Layout(at[at != self.constant], at[at == self.constant], np.ones((1, ones)))
+
+    def read(self, start: int, stop: int) -> tuple[Array, Array | None]:
+        columns = Columns(*self.source.read(start, stop), self.source.layout)
+        return columns.dot(self.matrix[:, self.layout.at_dense]), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +164,21 @@ def unite(design: Design, rows: Rows, fed: Fed, network: Network, rank: Rank | N
     )
 
 
-def own_union(design: Design, rows: Rows, network: Network, rank: Rank | None) -> Union:
-    """The formula's columns alone, for the network that is the GLM itself."""
-    return Union(design.names, len(design.names), rows.source, network.inputs, rank, (), False, {})
+def over_columns(design: Design, rows: Rows, inputs: Inputs, rank: Rank | None) -> Union:
+    """The formula's columns alone, for a network whose inputs are already written in terms of them."""
+    names = design.names
+    matrix = np.eye(len(names)) if inputs.matrix is None else inputs.matrix
+    whole = np.column_stack([_whole(column, names, rank) for column in matrix.T])
+    known = inputs.ones if inputs.ones is not None else _constant(design)
+    ones = None if known is None else _whole(known, names, rank)
+    found = rank if rank is not None and len(rank.dropped) else None
+    return Union(names, len(names), rows.source, Inputs(inputs.names, whole, ones), found, (), False, {})
+
+
+def decide_rank(rows: Rows) -> Rank | None:
+    """Which of the columns others determine; None where all are independent."""
+    found = _decide(rows, rows.source.layout.width, False)
+    return found if len(found.dropped) else None
 
 
 def adds_constant(network: Network) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import special
 
 from glmnet_bridge.errors import ArgumentError, nearest
-from glmnet_bridge.model import kernels
+from glmnet_bridge.model import binomials, kernels
 
 Array = np.ndarray
 
@@ -155,9 +155,7 @@ LINKS: dict[str, Link] = {
         ),
         Link("log", np.log, np.exp, np.exp, "exponential"),
         Link("identity", np.positive, np.positive, np.ones_like, "linear"),
-        Link(
-            "inverse", np.reciprocal, np.reciprocal, lambda eta: -1.0 / eta**2, "1/eta", "eta other than 0"
-        ),
+        Link("inverse", np.reciprocal, np.reciprocal, lambda eta: -1.0 / eta**2, "1/eta", "eta other than 0"),
         Link("sqrt", np.sqrt, np.square, lambda eta: 2.0 * eta, "square", "eta > 0"),
         Link(
             "1/mu^2",
@@ -182,9 +180,7 @@ DISTRIBUTIONS: dict[str, Distribution] = {
             "binary cross-entropy",
             "logit",
         ),
-        Distribution(
-            "gaussian", "Gaussian", "real", np.ones_like, True, "half squared error", "identity"
-        ),
+        Distribution("gaussian", "Gaussian", "real", np.ones_like, True, "half squared error", "identity"),
         Distribution(
             "poisson", "Poisson", "count", np.positive, False, "Poisson negative log-likelihood", "log"
         ),
@@ -202,13 +198,13 @@ DISTRIBUTIONS: dict[str, Distribution] = {
 }
 
 KERNELS: dict[tuple[str, str], Callable[[Array, Array], Any]] = {
-    ("binomial", "logit"): kernels.Logit,
-    ("binomial", "probit"): kernels.Probit,
-    ("binomial", "cloglog"): kernels.CLogLog,
-    ("binomial", "loglog"): kernels.LogLog,
-    ("binomial", "cauchit"): kernels.Cauchit,
-    ("binomial", "log"): kernels.BinomialLog,
-    ("binomial", "identity"): kernels.BinomialIdentity,
+    ("binomial", "logit"): binomials.Logit,
+    ("binomial", "probit"): binomials.Probit,
+    ("binomial", "cloglog"): binomials.CLogLog,
+    ("binomial", "loglog"): binomials.LogLog,
+    ("binomial", "cauchit"): binomials.Cauchit,
+    ("binomial", "log"): binomials.BinomialLog,
+    ("binomial", "identity"): binomials.BinomialIdentity,
     ("gaussian", "identity"): kernels.GaussianIdentity,
     ("gaussian", "log"): kernels.GaussianLog,
     ("gaussian", "inverse"): kernels.GaussianInverse,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import io
 import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from glmnet_bridge.errors import ArgumentError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GLM, NETWORK, DATA, GOOD = "#0072b2", "#d55e00", "#7f7f7f", "#009e73"
+INK = "#262626"  # dark on light fillings, also where a page shows its own text in white
 SERIES = (GLM, NETWORK, GOOD, "#cc79a7", "#e69f00", "#56b4e9")
 
 
@@ -97,12 +99,11 @@ def shortened(text: object, most: int = 28) -> str:
 
 def title(ax: Axes, text: str, below: str = "") -> None:
     """A title at the left, with conditions in smaller letters under it."""
-    ax.set_title(label(text), loc="left", fontsize=11, pad=22 if below else 8)
-    if below:
-        ax.annotate(
-            label(below), (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=8.5,
-            color=DATA,
-        )  # fmt: skip
+    lines = textwrap.wrap(below, 92)[:2]
+    ax.set_title(label(text), loc="left", fontsize=11, pad=8 + 13 * len(lines))
+    if lines:
+        ax.annotate(label("\n".join(lines)), (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points",
+                    fontsize=8.5, color=DATA)  # fmt: skip
 
 
 def svg(figure: Figure, name: str) -> str:

@@ -63,7 +63,7 @@ def draw_curve(
     below : what is held fixed
     binary : the rows are 0 and 1: they are jittered, and their means in bins are shown
     """
-    ax = canvas.panel(ax)
+    ax = canvas.panel(ax, 6.4, 4.4)
     _rows(ax, points, binary)
     for number, (view, part) in enumerate(curves.groupby("view", sort=False)):
         colour = canvas.SERIES[number]
@@ -75,8 +75,13 @@ def draw_curve(
     ax.set_xlabel(canvas.label(names[0]))
     ax.set_ylabel(canvas.label(names[1]))
     canvas.title(ax, f"{names[1]} over {names[0]}", below)
-    ax.legend(frameon=False, fontsize=9)
+    _legend_below(ax, 2)
     return ax
+
+
+def _legend_below(ax: Axes, columns: int) -> None:
+    """Outside the panel, where no data can lie under it."""
+    ax.legend(frameon=False, fontsize=9, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.13), columnspacing=1.4)
 
 
 def _rows(ax: Axes, points: pd.DataFrame, binary: bool) -> None:
@@ -87,22 +92,28 @@ def _rows(ax: Axes, points: pd.DataFrame, binary: bool) -> None:
         ax.scatter(shown["x"], shown["y"], s=np.clip(size, 4, 160), color=canvas.DATA, alpha=0.45, linewidth=0,
                    label=f"rows{some}")  # fmt: skip
         return
-    random = np.random.default_rng(0)  # the same jitter each time: a figure has no news of its own
-    spread = float(np.ptp(points["x"])) or 1.0
-    step = min(0.02 * spread, 0.35 * _gap(points["x"]))
-    x = shown["x"] + random.uniform(-step, step, len(shown))
-    y = np.where(shown["y"] > 0.5, 1.05, -0.05) + random.uniform(-0.03, 0.03, len(shown))
-    ax.scatter(x, y, s=9, color=canvas.DATA, alpha=0.35, linewidth=0, label=f"rows, jittered{some}")
+    x = jittered(shown["x"], points["x"], seed=0)
+    y = np.where(shown["y"] > 0.5, 1.06, -0.06) + _noise(len(shown), seed=1) * 0.04
+    ax.scatter(x, y, s=8, color=canvas.DATA, alpha=0.3, linewidth=0, label=f"rows, jittered{some}")
     means = binned(points)
     ax.scatter(means["x"], means["y"], s=34, facecolors="none", edgecolors=canvas.DATA, linewidth=1.4, zorder=3,
-               label="share of events")  # fmt: skip
+               label="share of events among all rows")  # fmt: skip
     ax.set_yticks(np.linspace(0, 1, 6))
 
 
-def _gap(values: pd.Series) -> float:
-    """The smallest distance between two values."""
-    found = np.diff(np.unique(values))
-    return float(found.min()) if len(found) else 1.0
+def jittered(shown: pd.Series, values: pd.Series, seed: int) -> np.ndarray:
+    """Values that many rows share, moved apart a little; where all differ they stay."""
+    places = np.unique(values)
+    if len(places) > 0.5 * len(values) or len(places) < 2:
+        return shown.to_numpy(dtype=float)
+    step = min(0.03 * float(np.ptp(places)), 0.45 * float(np.diff(places).min()))
+    return shown.to_numpy(dtype=float) + step * _noise(len(shown), seed)
+
+
+def _noise(count: int, seed: int) -> np.ndarray:
+    """From -1 to 1, most of it near 0; the same each time, because a figure has no news of its own."""
+    random = np.random.default_rng(seed)
+    return random.uniform(-0.5, 0.5, count) + random.uniform(-0.5, 0.5, count)
 
 
 def draw_boundary(
@@ -136,22 +147,25 @@ def draw_boundary(
             bar.set_label(canvas.label(names[2]))
             bar.outline.set_visible(False)
         if np.nanmin(mean) < threshold < np.nanmax(mean):
-            ax.contour(x, y, mean, levels=[threshold], colors=["black" if number == 0 else canvas.NETWORK],
+            ax.contour(x, y, mean, levels=[threshold], colors=[canvas.INK if number == 0 else canvas.NETWORK],
                        linewidths=2.0, linestyles="solid" if number == 0 else "dashed")  # fmt: skip
-            ax.plot([], [], color="black" if number == 0 else canvas.NETWORK, linewidth=2.0,
+            ax.plot([], [], color=canvas.INK if number == 0 else canvas.NETWORK, linewidth=2.0,
                     linestyle="solid" if number == 0 else "dashed", label=f"boundary, {canvas.label(view)}")  # fmt: skip
     _classes(ax, points)
     ax.grid(False)
     ax.set_xlabel(canvas.label(names[0]))
     ax.set_ylabel(canvas.label(names[1]))
     canvas.title(ax, f"Where {names[2]} passes {threshold:g}", below)
-    ax.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.13))
+    ax.set_xlim(grid["x"].min(), grid["x"].max())
+    ax.set_ylim(grid["y"].min(), grid["y"].max())
+    _legend_below(ax, 4)
     return ax
 
 
 def _classes(ax: Axes, points: pd.DataFrame) -> None:
     shown = thinned(points)
+    shown = shown.assign(x=jittered(shown["x"], points["x"], seed=0), y=jittered(shown["y"], points["y"], seed=1))
     for event, marker, colour, words in ((0, "o", canvas.GLM, "no event"), (1, "^", canvas.NETWORK, "event")):
         part = shown[shown["event"] == event]
-        ax.scatter(part["x"], part["y"], marker=marker, s=22, color=colour, edgecolors="white", linewidth=0.4,
-                   alpha=0.85, label=words)  # fmt: skip
+        ax.scatter(part["x"], part["y"], marker=marker, s=20, color=colour, edgecolors="white", linewidth=0.4,
+                   alpha=0.8, label=words)  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.model.networks import Affine, Network
-from glmnet_bridge.report import canvas, numbers
+from glmnet_bridge.report import canvas, numbers, renderers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def edges(network: Network, theta: Array, scales: Array | None = None) -> pd.Dat
     Returns
     -------
     frame, one row per weight; `layer` counts from 0, sources and targets are names; a bias has the
-    source "bias" and the size of its weight
+    source "bias" and no size (it depends on where zero lies)
     """
     found, sources = [], [str(name) for name in network.inputs.names]
     affine = [pair for pair in zip(network.layers, network.slices(), strict=True) if isinstance(pair[0], Affine)]
@@ -48,10 +48,10 @@ def edges(network: Network, theta: Array, scales: Array | None = None) -> pd.Dat
         for j, target in enumerate(targets):
             for i, source in enumerate(sources):
                 constant = number == 0 and source == "Intercept"
-                size = abs(kernel[i, j]) * (1.0 if constant else spread[i])
+                size = np.nan if constant else abs(kernel[i, j]) * spread[i]
                 found.append((number, "bias" if constant else source, target, kernel[i, j], size))
             if layer.bias:
-                found.append((number, "bias", target, bias[j], abs(bias[j])))
+                found.append((number, "bias", target, bias[j], np.nan))
         sources = targets
     return pd.DataFrame(found, columns=["layer", "source", "target", "weight", "size"])
 
@@ -97,7 +97,7 @@ def plan(data: pd.DataFrame, most: int = MOST_NODES) -> Plan:
 def _largest(part: pd.DataFrame, end: str, names: list[str], most: int) -> list[str]:
     if len(names) <= most:
         return names
-    best = part.groupby(end)["size"].max().sort_values(ascending=False, kind="stable").index[: most - 1]
+    best = part.groupby(end)["size"].max().fillna(np.inf).sort_values(ascending=False, kind="stable").index[: most - 1]
     return [name for name in names if name in set(best)]
 
 
@@ -111,13 +111,18 @@ def _kind(name: str, shown: list[str], layer: int, last: int) -> str:
 
 def _lines(data: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
     at = {(int(row.layer), row.name): (row.x, row.y) for row in nodes.itertuples(index=False)}
-    most = {layer: part["size"].max() or 1.0 for layer, part in data.groupby("layer")}
+    most = {layer: part["size"].max() for layer, part in data.groupby("layer")}
     found = [
-        (*at[layer, source], *at[layer + 1, target], source, target, weight, size / most[layer])
+        (*at[layer, source], *at[layer + 1, target], source, target, weight, _width(size, most[layer]))
         for layer, source, target, weight, size in data.itertuples(index=False)
         if (layer, source) in at and (layer + 1, target) in at and np.isfinite(weight)
     ]
     return pd.DataFrame(found, columns=["x0", "y0", "x1", "y1", "source", "target", "weight", "width"])
+
+
+def _width(size: float, most: float) -> float:
+    """From 0 to 1; thin where an edge has no size of its own."""
+    return float(size / most) if size >= 0 and most > 0 else 0.1
 
 
 def draw_network(
@@ -142,17 +147,11 @@ def draw_network(
     laid = plan(data, most)
     rows = laid.nodes["layer"].value_counts().max()
     ax = canvas.panel(ax, 7.0, max(2.6, 0.9 + 0.36 * rows))
-    plain = int(data["layer"].max()) == 0
     for line in laid.edges.itertuples(index=False):
         colour, style = _ink(line.weight)
         ax.plot([line.x0, line.x1], [line.y0, line.y1], color=colour, linestyle=style, zorder=1,
                 linewidth=0.6 + 5.4 * line.width, alpha=0.85, solid_capstyle="butt")  # fmt: skip
-        if plain:
-            x = 0.22
-            y = line.y0 + x * (line.y1 - line.y0)
-            ax.text(x, y, numbers.significant(line.weight, 3), fontsize=8, ha="center", va="center",
-                    bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8})  # fmt: skip
-    _draw_nodes(ax, laid.nodes, activation, response)
+    _draw_nodes(ax, laid.nodes, labels(data), activation, response)
     ax.set_xlim(-0.45, 1.4)
     ax.set_ylim(-0.12, 1.12)
     ax.axis("off")
@@ -160,11 +159,43 @@ def draw_network(
     return ax
 
 
+def labels(data: pd.DataFrame) -> dict[str, str]:
+    """The weight of each input as text, where each has only one."""
+    first = data[data["layer"] == 0]
+    if first["target"].nunique() != 1:
+        return {}
+    texts = [numbers.significant(weight, 3) if np.isfinite(weight) else f"{weight:g}" for weight in first["weight"]]
+    return dict(zip(first["source"], texts, strict=True))
+
+
+def small_svg(data: pd.DataFrame, *, activation: str, response: str, most: int = 10) -> str:
+    """A small drawing for notebooks, made without matplotlib; its text has the page's colour."""
+    laid = plan(data, most)
+    height = 24 * int(laid.nodes["layer"].value_counts().max())
+    left, right = 250, 430
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return round(left + x * (right - left), 1), round(12 + (1 - y) * (height - 24), 1)
+
+    lines = [
+        (*place(line.x0, line.y0), *place(line.x1, line.y1), round(0.6 + 4.4 * line.width, 2), line.weight < 0)
+        for line in laid.edges.itertuples(index=False)
+    ]
+    weights = labels(data)
+    nodes = [
+        (*place(node.x, node.y), node.kind, node.layer == 0, node.name, weights.get(node.name, ""))
+        for node in laid.nodes.itertuples(index=False)
+    ]
+    return renderers.template("network.svg").render(
+        height=height, lines=lines, nodes=nodes, activation=activation, response=response, ink=(canvas.GLM, canvas.NETWORK)
+    )
+
+
 def _ink(weight: float) -> tuple[str, object]:
     return (canvas.GLM, "solid") if weight >= 0 else (canvas.NETWORK, (0, (3, 1.2)))
 
 
-def _draw_nodes(ax: Axes, nodes: pd.DataFrame, activation: str, response: str) -> None:
+def _draw_nodes(ax: Axes, nodes: pd.DataFrame, weights: dict[str, str], activation: str, response: str) -> None:
     for node in nodes.itertuples(index=False):
         if node.kind == "more":
             ax.text(node.x, node.y, canvas.label(node.name), ha="right" if node.x == 0 else "center", va="center",
@@ -172,10 +203,12 @@ def _draw_nodes(ax: Axes, nodes: pd.DataFrame, activation: str, response: str) -
             continue
         fill = {"bias": "#e0e0e0", "output": "#cfe6f3"}.get(node.kind, "white")
         size = 520 if node.kind == "output" else 150
-        ax.scatter([node.x], [node.y], s=size, facecolors=fill, edgecolors="black", linewidth=1.1, zorder=2)
+        ax.scatter([node.x], [node.y], s=size, facecolors=fill, edgecolors=canvas.INK, linewidth=1.1, zorder=2)
         if node.kind in ("input", "bias") and node.x == 0:
-            ax.annotate(canvas.shortened(node.name, 34), (node.x, node.y), (-10, 0), textcoords="offset points",
-                        ha="right", va="center", fontsize=9)  # fmt: skip
+            weight = weights.get(node.name, "")
+            for text, away in ((weight, -10), (canvas.shortened(node.name, 34), -58 if weight else -10)):
+                ax.annotate(text, (node.x, node.y), (away, 0), textcoords="offset points", ha="right", va="center",
+                            fontsize=9)  # fmt: skip
         if node.kind == "output":
             ax.annotate(f"{canvas.shortened(response, 30)}\n{canvas.label(activation)}", (node.x, node.y), (17, 0),
                         textcoords="offset points", ha="left", va="center", fontsize=9)  # fmt: skip

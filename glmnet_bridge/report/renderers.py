@@ -91,12 +91,12 @@ def text_table(table: Table, most: int | None = None) -> str:
 
 def html(title: str, parts: Parts, footer: str = "") -> str:
     """A fragment for notebooks: its own styles, no script, nothing from outside."""
-    return _template("fragment.html").render(title=title, parts=[_shaped(part) for part in parts], footer=footer)
+    return template("fragment.html").render(title=title, parts=[_shaped(part) for part in parts], footer=footer)
 
 
 def html_page(title: str, parts: Parts, footer: str = "") -> str:
     """A page that is one file."""
-    return _template("page.html").render(title=title, parts=[_shaped(part) for part in parts], footer=footer)
+    return template("page.html").render(title=title, parts=[_shaped(part) for part in parts], footer=footer)
 
 
 @functools.cache
@@ -112,8 +112,9 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)
+def template(name: str) -> jinja2.Template:
+    """A template of this package; all text put into it is escaped."""
+    return _environment().gettemplate(name)
 
 
 def _shaped(part: Part) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Designs: the columns are those of patsy to the last bit, in blocks as in one piece, at any size."""
 
+import itertools
 import threading
 import tracemalloc
 import warnings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from glmnet_bridge.data.rows import Columns
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import one_sided, parse
-from glmnet_bridge.errors import DataError, DataWarning, FormulaError
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError
 
 rng = np.random.default_rng(2)
 N = 150
@@ -269,7 +270,7 @@ def test_unused_levels_are_dropped_and_told():
 
 
 def test_a_factor_of_one_level_warns():
-    with pytest.warns(DataWarning, match="'g' has one level only"):
+    with pytest.warns(DataWarning, match="One level only.*g \\('a'\\)"):
         design = Design.learn(one_sided("g + x"), {"g": pd.Categorical(["a"] * 3), "x": np.arange(3.0)})
     assert design.names == ("Intercept", "x")
 
@@ -310,6 +311,16 @@ def test_too_many_columns_are_refused_before_they_exist():
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    ("order", "count", "says"), [(9, 220, "too many interactions of many factors"), (10, 95, r"asks for [5-9],\d{3} columns")]
+)
+def test_interactions_of_many_factors_are_bounded(order, count, says):
+    data = {f"a{i}": wide(2, 64) for i in range(14)}
+    terms = [":".join(names) for names in itertools.islice(itertools.combinations(data, order), count)]
+    with pytest.raises(FormulaError, match=says):
+        Design.learn(one_sided(" + ".join(terms)), data)
+
+
 def test_a_number_taken_for_a_factor_is_refused():
     with pytest.raises(DataError, match="factor of 150,000 different values.*leave it out of C"):
         Design.learn(one_sided("C(x)"), {"x": np.arange(150_000) * 0.5})
@@ -334,7 +345,7 @@ REFUSED = {
     "bs(g, df=4)": "needs numbers",
     "bs(center(bs(x, df=3)), df=4)": "takes one column",
     "scale(flat)": "constant",
-    "bs(flat, df=4)": "do not lie between",
+    "bs(flat, df=4)": "needs a range.*1 and 1",
     "bs(x, knots=[100])": "do not lie between",
     "cr(x, df=1)": "df",
     "cr(flat, df=4)": "distinct",
@@ -342,7 +353,7 @@ REFUSED = {
     "np.log(x - x)": r"gives -inf in 150 rows \(0, 1, 2, 3, 4 and 145 more\), as x = ",
     "np.sqrt(-p)": "gives nan in 150 rows",
     "I(x / zero)": r"gives inf|gives -inf",
-    "bs(np.log(zero), df=4)": "not finite",
+    "bs(np.log(zero), df=4)": "infinite or undefined in rows 0, 1",
 }
 
 
@@ -462,6 +473,17 @@ def test_unseen_rows_are_nan_on_request(formula):
     beta = np.zeros((found.shape[1], 1))
     assert np.array_equal(np.isnan(columns.dot(beta))[:, 0], bad)
     assert same_bits(found[:1], design.matrix({name: column[:1] for name, column in new.items()}))
+
+
+def test_a_logarithm_of_zero_is_nan_on_request():
+    design = Design.learn(
+        one_sided("np.log(x) + g"), {"x": np.array([1.0, 2.0]), "g": pd.Categorical(["a", "b"])}
+    )
+    found = design.matrix({"x": np.array([0.0, 2.0]), "g": pd.Categorical(["b", "b"])}, unseen="nan")
+    assert np.isnan(found[0]).all()
+    assert found[1].tolist() == [1.0, 1.0, np.log(2.0)]
+    with pytest.raises(ArgumentError, match="unseen='drop' is unknown"):
+        design.matrix({}, unseen="drop")
 
 
 def test_valid_data_give_no_warning():

@@ -153,7 +153,9 @@ class Truth:
         return self.slope(eta) ** 2 / DENSITIES[self.name].variance(self.mean(eta))
 
     def _digits(self, eta: Number) -> int:
-        return DIGITS + int(LINKS[self.link].digits * abs(eta))
+        lost = LINKS[self.link].digits * abs(eta)
+        near_zero = 0 if domain(self.name, self.link) == "line" else abs(mp.mag(eta))
+        return DIGITS + int(lost) + near_zero
 
     def _density(self, y: Number) -> Callable[[Number], Number]:
         log = DENSITIES[self.name].log
@@ -163,7 +165,9 @@ class Truth:
         """With steps that stay inside the domain."""
         with mp.workdps(self._digits(eta)):
             size = mp.mpf(1) if domain(self.name, self.link) == "line" else abs(eta)
-            return mp.diff(f, eta, order, h=size * mp.ldexp(1, -mp.mp.prec))
+            slope = mp.diff(f, eta, order, h=size * mp.ldexp(1, -mp.mp.prec))
+            noise = abs(f(eta)) * mp.mpf(10) ** (10 - mp.mp.dps) / size**order
+            return slope if abs(slope) > noise else mp.mpf(0)
 
 
 # --- where the laws are tried -----------------------------------------------------------------------
@@ -171,10 +175,10 @@ class Truth:
 TAIL = (1e-8, 1e-3, 0.1, 0.5, 1.0, 2.5, 6.0, 11.0, 19.9, 37.0, 99.0, 300.0, 707.0, 745.0, 800.0)
 NEAR_ZERO = (1e-300, 1e-20)
 DOMAINS = {
-    "line": (*(-t for t in TAIL), -1e-20, 0.0, 1e-20, *TAIL),
-    "positive": (1e-300, 1e-154, *NEAR_ZERO, *TAIL, 1e6),
+    "line": (*(-t for t in TAIL), -1e-20, -0.0, 0.0, 1e-20, *TAIL),
+    "positive": (*NEAR_ZERO, 1e-154, *TAIL, 1e6),
     "negative": (*(-t for t in TAIL), *(-t for t in NEAR_ZERO)),
-    "unit": (*NEAR_ZERO, 1e-8, 0.1, 0.3, 0.5, 0.75, 1 - 1e-8, 1 - 2.0**-53),
+    "unit": (1e-100, 1e-20, 1e-8, 0.1, 0.3, 0.5, 0.75, 1 - 1e-8, 1 - 2.0**-53),
     "nonzero": (*(-t for t in TAIL), *(-t for t in NEAR_ZERO), *NEAR_ZERO, *TAIL),
 }
 RESPONSES = {

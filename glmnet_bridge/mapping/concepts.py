@@ -1,0 +1,152 @@
+"""Concepts: each idea of the one trade beside its name in the other, with its value in this fit.
+
+    deviance = 2 x (sum of losses - sum of saturated losses)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from glmnet_bridge.data.rows import Array
+from glmnet_bridge.design.samples import Sample
+from glmnet_bridge.fitting import linalg
+from glmnet_bridge.fitting.estimates import Estimate
+
+# what a loss function leaves when every row is fitted perfectly; families not named here leave nothing
+LEAST_LOSS = {
+    "binomial": lambda y: special.entr(y) + special.entr(1.0 - y),
+    "poisson": lambda y: y - special.xlogy(y, y),
+}
+
+
+def concepts(estimate: Estimate, sample: Sample, dispersion: float, inputs: int) -> pd.DataFrame:
+    """The table of ideas: `glm, network, value`.
+
+    Parameters
+    ----------
+    estimate : the network's
+    sample : the rows used
+    dispersion : of the fit
+    inputs : how many inputs the network takes
+    """
+    family = estimate.model.family
+    rows = [
+        ("linear predictor eta", "value before the output activation", f"offset + {_counted(inputs, 'input')}"),
+        (f"link: {family.link.name}", "inverse of the output activation", family.link.activation),
+        (f"distribution: {family.name}", "loss function", family.distribution.loss),
+        *_likelihood(estimate, sample),
+        ("design column", "input", f"{len(estimate.model.columns)} columns, {inputs} inputs"),
+        ("coefficient", "weight (entry of a kernel)", _counted(estimate.model.network.parameters, "entry")),
+        ("intercept", "bias", _bias(estimate)),
+        *_rows(sample),
+        *_curvature(estimate, dispersion),
+        *_fitting(estimate),
+    ]
+    return pd.DataFrame(rows, columns=["glm", "network", "value"])
+
+
+def mean_losses(estimate: Estimate, sample: Sample) -> tuple[float, float]:
+    """Mean loss of the fit and of the saturated model, per unit of weight."""
+    total = float(sample.weights.sum())
+    least = LEAST_LOSS.get(estimate.model.family.name)
+    y = np.zeros(sample.n) if sample.response is None else sample.response[:, 0]
+    saturated = 0.0 if least is None else float(sample.weights @ least(y)) / total
+    return saturated - estimate.sums.loglik / total, saturated
+
+
+def _likelihood(estimate: Estimate, sample: Sample) -> list[tuple[str, str, str]]:
+    loss, saturated = mean_losses(estimate, sample)
+    total = float(sample.weights.sum())
+    deviance = -2.0 * estimate.sums.loglik
+    return [
+        ("minus the log-likelihood, per row", "mean loss", f"{loss:.6g}"),
+        ("saturated model", "lowest possible loss", f"{saturated:.6g}"),
+        (
+            "deviance",
+            "2 x (loss - saturated), summed",
+            f"{deviance:.6g} = 2 x {total:.6g} x ({loss:.6g} - {saturated:.6g})",
+        ),
+    ]
+
+
+def _rows(sample: Sample) -> list[tuple[str, str, str]]:
+    out = [
+        ("prior weight", "sample weight", _range(sample.prior_weights)),
+        ("frequency weight", "repeated row", _range(sample.freq_weights)),
+        ("offset", "input with its weight fixed at 1", _range(sample.offset)),
+    ]
+    if sample.trials is not None:
+        out.append(("number of trials", "sample weight of a share", _range(sample.trials)))
+    return out
+
+
+def _curvature(estimate: Estimate, dispersion: float) -> list[tuple[str, str, str]]:
+    sums, network = estimate.sums, estimate.model.network
+    largest = np.nan if sums.score is None else float(np.abs(sums.score).max(initial=0.0))
+    used = None if sums.expected is None else linalg.factor(sums.expected)
+    size = network.parameters
+    condition = "singular: some weights are redundant" if used is None else f"rcond {used.rcond:.1e}"
+    if estimate.model.family.canonical and network.affine:
+        second = "equal to the Fisher information (canonical link)"
+    else:
+        second = "differs from the Fisher information"
+    known = "estimated" if estimate.model.family.distribution.free_dispersion else "known"
+    return [
+        ("score", "minus the gradient of the summed loss (back-propagation)", f"largest entry {largest:.2g}"),
+        ("Fisher information", "Gauss-Newton matrix", f"{size} x {size}, {condition}"),
+        ("observed information", "Hessian of the summed loss", second),
+        ("standard error", "root of the inverse Gauss-Newton matrix's diagonal", "see std_error"),
+        ("dispersion", "scale of the noise", f"{dispersion:.6g} ({known})"),
+    ]
+
+
+def _fitting(estimate: Estimate) -> list[tuple[str, str, str]]:
+    steps = max(len(estimate.trace) - 1, 0)
+    decay = estimate.model.penalty.strength
+    return [
+        ("IRLS step (Fisher scoring)", "natural-gradient step of length 1", f"{_method(estimate)}, {steps} steps"),
+        ("iteration", "epoch: one pass over all rows", _epochs(estimate)),
+        ("Newton decrement", "distance to the optimum", f"{estimate.distance:.2g} standard errors"),
+        ("ridge penalty", "weight decay", _decay(decay)),
+        ("outcome of the fit", "how training ended", estimate.outcome),
+        ("aliased column", "redundant weight", "none" if estimate.rank is None else str(len(estimate.rank.dropped))),
+        ("separation", "weights that grow without bound", "none" if estimate.separation is None else "yes"),
+    ]
+
+
+def _method(estimate: Estimate) -> str:
+    return "none" if not len(estimate.trace) else estimate.trace.method
+
+
+def _epochs(estimate: Estimate) -> str:
+    return f"{estimate.trace.steps[-1].epoch:g}" if len(estimate.trace) else "0"
+
+
+def _decay(strength: float) -> str:
+    if strength == 0:
+        return "none"
+    return f"{strength:.6g} on the sum of the log-likelihood; on the mean loss divide by the total weight"
+
+
+def _bias(estimate: Estimate) -> str:
+    entries = estimate.model.network.entries
+    found = [value for name, value in zip(entries, estimate.theta, strict=True) if "bias" in name.split("[")[0]]
+    return "none" if not found else ", ".join(f"{value:.6g}" for value in found[:3])
+
+
+def _range(values: Array | None) -> str:
+    if values is None:
+        return "none"
+    low, high = float(np.min(values)), float(np.max(values))
+    return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
+
+
+def _counted(number: int, word: str) -> str:
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{number} {word if number == 1 else plural}"
+
+

@@ -1,0 +1,159 @@
+"""Verdicts: what a map says, in one plain paragraph; the same numbers give the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from glmnet_bridge.errors import listed
+from glmnet_bridge.mapping.correspondences import Correspondence
+from glmnet_bridge.mapping.distances import Distances
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a verdict is about.
+
+    Attributes
+    ----------
+    map_, apart : the correspondence and its distances
+    shared : whether both views hold one estimate
+    outcome : of the GLM's fit
+    penalty : of the network's model, in words, or ""
+    constrained : the deviance of the constrained GLM less that of the free one, or None
+    """
+
+    map_: Correspondence
+    apart: Distances
+    shared: bool
+    outcome: str
+    penalty: str
+    constrained: float | None
+
+
+def verdict(case: Case) -> str:
+    """The paragraph for an affine network."""
+    parts = [_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case)]
+    parts += _structure(case.map_, shared=case.shared)
+    if not case.shared and case.outcome == "separated":
+        parts.append("The maximum-likelihood estimate is not finite (the data are separated): infinite terms have "
+                     "no distance.")  # fmt: skip
+    return " ".join(parts)
+
+
+def _shared(case: Case) -> str:
+    if case.outcome == "separated":
+        return (
+            "The network is the GLM: same parameters. The data are separated, so that some weights grow without "
+            "bound and have no finite estimate."
+        )
+    if case.penalty:
+        return (
+            f"The network is the penalised GLM ({case.penalty}): same parameters, "
+            f"{_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
+        )
+    if not case.apart.trained:
+        return (
+            f"The network is the GLM: same parameters. The fit stopped {_size(case.apart.joint)} SE short of the "
+            f"maximum likelihood{_largest(case)} and should not be reported."
+        )
+    return f"The network is the GLM: same parameters, one estimate, {_size(case.apart.joint)} SE from the optimum."
+
+
+def _trained(case: Case) -> str:
+    if case.map_.ties:
+        extra = "" if case.constrained is None else (
+            f"; the best that it allows has a deviance {case.constrained:.4g} above that of the free GLM"
+        )  # fmt: skip
+        return f"The network is a constrained GLM at its own optimum{extra}."
+    if case.penalty:
+        return (
+            f"The network is the penalised GLM ({case.penalty}) at its optimum: "
+            f"{_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
+        )
+    same = "its weights are the coefficients" if _all_same(case.map_) else "its weights fold into the coefficients"
+    return f"The network is the GLM: {same}, {_size(case.apart.joint)} SE from the maximum likelihood."
+
+
+def _short(case: Case) -> str:
+    subject = "The network is a constrained GLM" if case.map_.ties else "Every GLM term is read off the weights"
+    if not np.isfinite(case.apart.joint):
+        return f"{subject}, but at these weights the information is singular, so that no distance is known."
+    return (
+        f"{subject}, but they are {_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}; "
+        f"the deviance is {case.apart.excess:.4g} above the minimum."
+    )
+
+
+def _structure(map_: Correspondence, shared: bool) -> list[str]:
+    """What the network lacks, ties, adds or has too much of."""
+    parts = []
+    alone = [tie.columns[0] for tie in map_.ties if len(tie.columns) == 1]
+    together = [tie for tie in map_.ties if len(tie.columns) > 1]
+    if alone:
+        parts.append(f"It leaves out {listed(alone)} ({listed([tie.text for tie in map_.ties if len(tie.columns) == 1])}).")
+    if together:
+        parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
+    if len(map_.columns) > map_.own:
+        extra = listed(list(map_.columns[map_.own :]), 4)
+        parts.append(f"It also uses {extra}, which the formula lacks; distances are to the model with both.")
+    directions = 0 if shared else map_.null.shape[1]
+    if directions:
+        plural = "one direction" if directions == 1 else f"{directions} directions"
+        parts.append(
+            f"Its weights are redundant in {plural}: single weights there have no standard error, the GLM's terms have."
+        )
+    return parts
+
+
+def _tied(columns: tuple[str, ...], text: str) -> str:
+    share = " and ".join(columns) if len(columns) == 2 else listed(list(columns), 4)
+    return f"{share} ({text})"
+
+
+def _all_same(map_: Correspondence) -> bool:
+    return set(map_.relations) <= {"same", "network only"}
+
+
+def _largest(case: Case) -> str:
+    at = case.apart.largest
+    if at is None or abs(case.apart.by_refit[at]) < 1e-6:
+        return ""
+    return f" (largest: {case.map_.columns[at]}, {case.apart.by_refit[at]:+.2g} SE)"
+
+
+def _size(value: float) -> str:
+    return f"{value:.2g}"
+
+
+def uncharted(
+    activation: str, link_activation: str, clipped: Sequence[object] | None, rows: int, cost: float
+) -> str:
+    """The paragraph for a network that is not affine.
+
+    Parameters
+    ----------
+    activation : what makes it so
+    link_activation : the output activation that follows
+    clipped : labels of the rows that a ReLU sets to eta = 0, or None
+    rows : how many there are
+    cost : log-likelihood of the GLM on the same columns less the network's
+    """
+    parts = [
+        f"The network is no GLM: {activation} stands before the {link_activation}, so that eta is not linear in the "
+        "weights. They have no GLM counterpart and no standard errors."
+    ]
+    if clipped is not None and not len(clipped):
+        parts.append("It clips no row: on these rows the network is linear.")
+    elif clipped is not None:
+        parts.append(
+            f"It clips {len(clipped)} of {rows} rows to eta = 0 ({100 * len(clipped) / rows:.3g} %; "
+            f"rows {listed(list(clipped), 5)}), whatever their inputs."
+        )
+    if clipped is not None and len(clipped) == rows:
+        parts.append("No row passes, so that no weight can learn: train again from another start=.")
+    word = "below" if cost >= 0 else "above"
+    parts.append(f"Its log-likelihood is {abs(cost):.4g} {word} that of the GLM on the same columns.")
+    return " ".join(parts)

@@ -1,0 +1,80 @@
+"""Views: an estimate in the words of a network, and how many free parameters it has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.errors import ArgumentError, FitError, nearest
+from glmnet_bridge.fitting.covariances import states
+from glmnet_bridge.fitting.estimates import Estimate
+from glmnet_bridge.model.networks import Activation, Affine, Contrast, Normalise, fold_jacobian
+
+KINDS = ("expected", "observed")
+WORDS = {Affine: "dense", Activation: "activation", Normalise: "normalisation", Contrast: "difference of logits"}
+
+
+def weights(estimate: Estimate) -> pd.DataFrame:
+    """One row per weight: `layer, entry, value`."""
+    network = estimate.model.network
+    layers = [
+        layer.name
+        for layer, run in zip(network.layers, network.slices(), strict=True)
+        for _ in range(run.stop - run.start)
+    ]
+    return pd.DataFrame({"layer": layers, "entry": list(network.entries), "value": estimate.theta})
+
+
+def layers(estimate: Estimate) -> pd.DataFrame:
+    """One row per layer, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
+    network, link = estimate.model.network, estimate.model.family.link
+    rows = [("inputs", "input", f"(rows, {len(network.inputs.names)})", 0)]
+    for layer in network.layers:
+        kind = layer.kind if isinstance(layer, Activation) else WORDS.get(type(layer), type(layer).__name__.lower())
+        rows.append((layer.name, kind, f"(rows, {layer.outputs})", layer.parameters))
+    rows.append(("mean", link.activation, f"(rows, {network.outputs})", 0))
+    return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "parameters"])
+
+
+def gradient(estimate: Estimate) -> pd.Series:
+    """Score by weight, at dispersion 1: the slope of the log-likelihood, and minus that of the summed loss."""
+    score = estimate.sums.score
+    if score is None:
+        raise FitError("The likelihood is not finite at these weights, so that it has no gradient.")
+    return pd.Series(score, index=list(estimate.model.network.entries), name="score")
+
+
+def information(estimate: Estimate, kind: str = "expected") -> pd.DataFrame:
+    """Information `(P, P)` of the weights at dispersion 1: "expected" (Gauss-Newton) or "observed" (Hessian).
+
+    Raises
+    ------
+    ArgumentError
+        for another kind
+    FitError
+        for the observed information of a network that is not affine: it is not computed
+    """
+    if kind not in KINDS:
+        raise ArgumentError(f"kind={kind!r} is unknown; it is 'expected' or 'observed'.{nearest(kind, KINDS)}")
+    if kind == "observed" and not estimate.model.network.affine:
+        raise FitError(
+            "The observed information of a network with hidden activations needs second derivatives of its layers, "
+            "which are not computed. Use kind='expected', the Gauss-Newton matrix."
+        )
+    matrix = estimate.sums.expected if kind == "expected" else estimate.sums.observed
+    if matrix is None:
+        raise FitError("The likelihood is not finite at these weights, so that it has no information matrix.")
+    entries = list(estimate.model.network.entries)
+    return pd.DataFrame(matrix, index=entries, columns=entries)
+
+
+def free_parameters(estimate: Estimate) -> int:
+    """What degrees of freedom count: the directions in which the linear predictor can move."""
+    network = estimate.model.network
+    independent = [j for j, state in enumerate(states(estimate)) if state != "aliased"]
+    if network.plain or estimate.separation is not None:
+        return len(independent)
+    if not network.affine:
+        return network.parameters
+    jacobian = fold_jacobian(network, estimate.theta)[independent]
+    return int(np.linalg.matrix_rank(jacobian)) if jacobian.size else 0

@@ -1,0 +1,358 @@
+"""Plots: `fit.plot.<figure>()` and `bridge.plot.<figure>()`, one figure each, with a data twin.
+
+    fit.plot.curve("age")            draws, and returns the Axes
+    fit.plot.curve_data("age")       the numbers that are drawn, as a frame
+
+A figure with one panel takes `ax=` and returns the Axes; one with several returns the Figure.
+Nothing here opens a window: `ax.figure.savefig("curve.png")` saves, a notebook shows the result of its
+last line. Fits are read by their public names, so this module stands before `fits.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data.frames import as_frame
+from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
+from glmnet_bridge.model.networks import fold
+from glmnet_bridge.report import canvas, curves, descents, diagrams, forests, surfaces
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+SEEN = 20_000  # rows that suffice for the spread of a column in a drawing
+ONE = "GLM = network"
+
+
+@dataclass(frozen=True, slots=True)
+class Plots:
+    """The figures of a fit, or of the two views of a bridge.
+
+    Attributes
+    ----------
+    views : `(name, fit)`, the GLM first
+    """
+
+    views: tuple[tuple[str, Any], ...]
+
+    @property
+    def _first(self) -> Any:
+        return self.views[0][1]
+
+    @property
+    def _distinct(self) -> tuple[tuple[str, Any], ...]:
+        """The views with estimates of their own; two views of one estimate are drawn once."""
+        if len(self.views) > 1 and self.views[0][1].estimate is self.views[1][1].estimate:
+            return ((ONE, self._first),)
+        return self.views
+
+    # --- coefficients ----------------------------------------------------------------------
+
+    def coefficients_data(self, *, intercept: bool = False, level: float = 0.95) -> pd.DataFrame:
+        """`view, term, estimate, conf_low, conf_high`; with `intercept` the Intercept too."""
+        parts = [
+            fit.tidy(level=level)[["term", "estimate", "conf_low", "conf_high"]].assign(view=name)
+            for name, fit in self._distinct
+        ]
+        data = pd.concat(parts, ignore_index=True)
+        data = data[["view", "term", "estimate", "conf_low", "conf_high"]]
+        return data if intercept else data[data["term"] != "Intercept"].reset_index(drop=True)
+
+    def coefficients(self, *, intercept: bool = False, level: float = 0.95, ax: Axes | None = None) -> Axes:
+        """Coefficients with their limits, of all views, one line each."""
+        data = self.coefficients_data(intercept=intercept, level=level)
+        return forests.draw_forest(data, level=level, below=self._first.modelled, ax=ax)
+
+    # --- predictions over one or two variables ---------------------------------------------
+
+    def curve_data(self, variable: str | None = None, *, points: int = 200, level: float = 0.95) -> pd.DataFrame:
+        """`view, x, estimate, conf_low, conf_high` over one numeric variable, the others held fixed.
+
+        Numbers are held at their mean, levels at the most common one. Without `variable` it is the
+        first numeric one of the formula.
+        """
+        reader = _Reader.of(self._first)
+        name = reader.numeric(variable)
+        low, high = reader.range(name)
+        rows = reader.typical(points).assign(**{name: np.linspace(low, high, points)})
+        parts = [
+            pd.DataFrame({"view": view, "x": rows[name].to_numpy()}).join(
+                reader.predict(fit, rows, level)[["estimate", "conf_low", "conf_high"]]
+            )
+            for view, fit in self._distinct
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def curve(self, variable: str | None = None, *, level: float = 0.95, ax: Axes | None = None) -> Axes:
+        """The mean over one variable, with its band (limits of the linear predictor), over the data."""
+        reader = _Reader.of(self._first)
+        name = reader.numeric(variable)
+        return curves.draw_curve(
+            self.curve_data(name, level=level),
+            reader.points(name),
+            names=(name, reader.response),
+            level=level,
+            below=reader.fixed((name,)),
+            binary=reader.binary,
+            ax=ax,
+        )
+
+    def boundary_data(self, first: str | None = None, second: str | None = None, *, points: int = 81) -> pd.DataFrame:
+        """`view, x, y, mean` on a grid over two numeric variables, the others held fixed."""
+        reader = _Reader.of(self._first)
+        names = reader.two(first, second)
+        ranges = [np.linspace(*reader.range(name, margin=0.04), points) for name in names]
+        across, up = (grid.ravel() for grid in np.meshgrid(*ranges))
+        rows = reader.typical(len(across)).assign(**{names[0]: across, names[1]: up})
+        parts = [
+            pd.DataFrame({"view": view, "x": across, "y": up, "mean": np.asarray(reader.mean(fit, rows))})
+            for view, fit in self._distinct
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def boundary(
+        self, first: str | None = None, second: str | None = None, *, threshold: float = 0.5, ax: Axes | None = None
+    ) -> Axes:
+        """Where the probability passes `threshold`, in the plane of two variables, with the rows."""
+        reader = _Reader.of(self._first)
+        if not reader.binary:
+            raise ArgumentError(f"A class boundary needs a response with two levels; this is {self._first.modelled}.")
+        names = reader.two(first, second)
+        rows = reader.points(names[0]).assign(event=lambda rows: (rows["y"] > 0.5).astype(int))
+        return curves.draw_boundary(
+            self.boundary_data(*names),
+            rows.assign(y=reader.points(names[1])["x"]),
+            names=(*names, reader.response),
+            threshold=threshold,
+            below=reader.fixed(names),
+            ax=ax,
+        )
+
+    # --- the network -----------------------------------------------------------------------
+
+    def network_data(self) -> pd.DataFrame:
+        """`layer, source, target, weight, size`: one row per weight of the (last) view's network.
+
+        The size of a weight of the first layer is that of its effect on eta when its input moves by one
+        standard deviation.
+        """
+        fit = self.views[-1][1]
+        model = fit.estimate.model
+        return diagrams.edges(model.network, fit.estimate.theta, spreads(fit))
+
+    def network(self, *, most: int = diagrams.MOST_NODES, ax: Axes | None = None) -> Axes:
+        """The network with its names; at most `most` nodes per layer."""
+        fit = self.views[-1][1]
+        return diagrams.draw_network(
+            self.network_data(),
+            activation=fit.family.link.activation,
+            response=fit.recipe.response.describes,
+            below="width: |weight| x standard deviation of its input (bias: fixed); dashed: negative",
+            most=most,
+            ax=ax,
+        )
+
+    # --- the way to the optimum ------------------------------------------------------------
+
+    def contours_data(self, first: str | None = None, second: str | None = None) -> pd.DataFrame:
+        """`region, x, y, drop`: twice the drop in log-likelihood from the optimum, over two coefficients."""
+        part, names = self._slice(first, second)
+        return surfaces.surface(part, self.paths_data(*names))
+
+    def paths_data(self, first: str | None = None, second: str | None = None) -> pd.DataFrame:
+        """`view, step, x, y`: two coefficients at each step of each solver."""
+        _, names = self._slice(first, second)
+        parts = []
+        for view, fit in self._distinct:
+            at = [fit.names.index(name) for name in names]
+            network = fit.estimate.model.network
+            steps = fit.estimate.trace.steps
+            betas = np.array([fold(network, step.theta)[at, 0] for step in steps]).reshape(len(steps), 2)
+            name = _solver_name(view, fit)
+            parts.append(pd.DataFrame({"view": name, "step": [s.step for s in steps], "x": betas[:, 0], "y": betas[:, 1]}))
+        return pd.concat(parts, ignore_index=True)
+
+    def contours(self, first: str | None = None, second: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """Minus log-likelihood over two coefficients, with the paths of IRLS and of the descent."""
+        part, names = self._slice(first, second)
+        paths = self.paths_data(*names)
+        others = part.estimate.model.network.parameters - 2
+        fixed = f"; slice: the other {others} keep their estimates" if others else ""
+        return surfaces.draw_contours(
+            surfaces.surface(part, paths),
+            paths,
+            names=names,
+            centre=part.centre,
+            below=f"blue: 50, 90, 95, 99 % likelihood regions of the two{fixed}",
+            ax=ax,
+        )
+
+    def _slice(self, first: str | None, second: str | None) -> tuple[surfaces.Slice, tuple[str, str]]:
+        fit = self._first
+        network = fit.estimate.model.network
+        inputs = list(network.inputs.names)
+        if not (network.affine and network.parameters == len(inputs)):
+            raise ArgumentError("Contours are drawn for a GLM with one coefficient for each column.")
+        names = _two_columns(fit, inputs, first, second)
+        at = (inputs.index(names[0]), inputs.index(names[1]))
+        return surfaces.Slice(fit.estimate, fit.rows, at, fit.dispersion), names
+
+    def loss_data(self) -> pd.DataFrame:
+        """`view, step, epoch, loss, validation_loss, distance` for each step; loss is the mean per row."""
+        parts = []
+        for view, fit in self._distinct:
+            trace = fit.trace
+            loss = -trace["loglik"] / float(fit.sample.weights.sum())
+            part = trace[["step", "epoch", "validation_loss", "distance"]].assign(loss=loss, view=_solver_name(view, fit))
+            parts.append(part[["view", "step", "epoch", "loss", "validation_loss", "distance"]])
+        return pd.concat(parts, ignore_index=True)
+
+    def loss(self) -> Figure:
+        """Mean loss per step, and the distance to the optimum in standard errors, in two panels."""
+        fit = self._first
+        return descents.draw_loss(
+            self.loss_data(),
+            loss=fit.family.distribution.loss,
+            best=0.5 * fit.deviance / float(fit.sample.weights.sum()),
+            below=fit.modelled,
+        )
+
+
+def _solver_name(view: str, fit: Any) -> str:
+    method = fit.estimate.trace.method
+    return f"{view}: {'IRLS' if method.startswith('newton') else method}"
+
+
+def _two_columns(fit: Any, inputs: list[str], first: str | None, second: str | None) -> tuple[str, str]:
+    """Two coefficients that exist: those asked for, or the two farthest from zero in standard errors."""
+    for name in (first, second):
+        if name is not None and name not in inputs:
+            raise ArgumentError(f"There is no coefficient {name!r}; there are {listed(inputs, 8)}.{nearest(name, inputs)}")
+    if len(inputs) < 2:
+        raise ArgumentError("Contours need two coefficients; this model has one.")
+    size = fit.tvalues.abs().reindex(inputs).drop(labels=["Intercept"] if len(inputs) > 2 else [], errors="ignore")
+    ranked = [*size.sort_values(ascending=False, kind="stable").index, *inputs]
+    asked = [name for name in (first, second) if name is not None]
+    rest = [name for name in dict.fromkeys(ranked) if name not in asked]
+    chosen = (asked + rest)[:2]
+    return (chosen[0], chosen[1]) if asked else tuple(sorted(chosen, key=inputs.index))  # type: ignore[return-value]
+
+
+def spreads(fit: Any) -> Array:
+    """Standard deviation `(d,)` of each input of the network, from at most `SEEN` rows spread over all."""
+    rows = fit.rows
+    step = max(rows.n // SEEN, 1)
+    blocks = [rows.block(start, min(start + SEEN // 10, rows.n)) for start in range(0, rows.n, SEEN // 10 * step)]
+    matrix = fit.estimate.model.network.inputs.matrix
+    parts = [block.columns.matrix() if matrix is None else block.columns.dot(matrix) for block in blocks]
+    return np.concatenate(parts).std(axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """The data of a fit by variable, for figures: the rows used, as a frame.
+
+    Attributes
+    ----------
+    fit : the fit
+    frame : (n, ...) the variables of the right side
+    numbers, levels : names of the variables that are read as numbers, and as levels
+    """
+
+    fit: Any
+    frame: pd.DataFrame
+    numbers: tuple[str, ...]
+    levels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, fit: Any) -> _Reader:
+        design = getattr(fit.recipe, "design", None)
+        if design is None:
+            names = list(fit.names[fit.recipe.intercept :])
+            columns = np.concatenate([block.columns.matrix() for block in fit.rows.blocks()])[:, fit.recipe.intercept :]
+            return cls(fit, pd.DataFrame(columns, columns=names), tuple(names), ())
+        if fit.data is None:
+            raise DataError("This figure needs the data, which this fit no longer has; fit again with keep_data=True.")
+        factors = {name for code, factor in design.learnt.items() if factor.categorical for name in factor.expression.names}
+        order = [name for factor in design.learnt.values() for name in sorted(factor.expression.names)]
+        order += sorted(design.variables)
+        names = list(dict.fromkeys(order))
+        frame = as_frame(fit.data, names)[names]
+        if fit.sample.kept is not None:
+            frame = frame.iloc[fit.sample.kept]
+        numbers = tuple(name for name in names if name not in factors and pd.api.types.is_numeric_dtype(frame[name]))
+        return cls(fit, frame.reset_index(drop=True), numbers, tuple(name for name in names if name not in numbers))
+
+    @property
+    def binary(self) -> bool:
+        return self.fit.recipe.response.kind == "binary"
+
+    @property
+    def response(self) -> str:
+        return self.fit.recipe.response.describes
+
+    def numeric(self, name: str | None) -> str:
+        """The variable to draw over."""
+        if not self.numbers:
+            raise ArgumentError("This model reads no numeric variable, so there is no curve to draw.")
+        if name is not None and name not in self.numbers:
+            raise ArgumentError(
+                f"{name!r} is no numeric variable of this model; there are {listed(self.numbers, 8)}."
+                f"{nearest(name, self.numbers)}"
+            )
+        return self.numbers[0] if name is None else name
+
+    def two(self, first: str | None, second: str | None) -> tuple[str, str]:
+        """Two different variables to draw over."""
+        asked = [self.numeric(name) for name in (first, second) if name is not None]
+        chosen = [*asked, *(name for name in self.numbers if name not in asked)][:2]
+        if len(set(chosen)) < 2:
+            raise ArgumentError(f"A plane needs two numeric variables; this model reads {listed(self.numbers)}.")
+        return chosen[0], chosen[1]
+
+    def range(self, name: str, margin: float = 0.0) -> tuple[float, float]:
+        values = self.frame[name].to_numpy(dtype=float)
+        low, high = float(values.min()), float(values.max())
+        return low - margin * (high - low), high + margin * (high - low)
+
+    def typical(self, rows: int) -> pd.DataFrame:
+        """A frame of equal rows: numbers at their mean, levels at the most common one."""
+        row = {name: self.frame[name].to_numpy(dtype=float).mean() for name in self.numbers}
+        row |= {name: self.frame[name].mode().iloc[0] for name in self.levels}
+        return pd.DataFrame({name: [row[name]] * rows for name in self.frame.columns})
+
+    def fixed(self, drawn: tuple[str, ...]) -> str:
+        """What is held fixed, in words."""
+        parts = [f"{name} = {self.frame[name].to_numpy(dtype=float).mean():.3g}" for name in self.numbers if name not in drawn]
+        parts += [f"{name} = {self.frame[name].mode().iloc[0]}" for name in self.levels]
+        return f"others held at {listed(parts, 4)}" if parts else ""
+
+    def points(self, name: str) -> pd.DataFrame:
+        """`x, y, weight` of the rows."""
+        sample = self.fit.sample
+        return pd.DataFrame(
+            {"x": self.frame[name].to_numpy(dtype=float), "y": sample.response[:, 0], "weight": sample.weights}
+        )
+
+    def predict(self, fit: Any, rows: pd.DataFrame, level: float) -> pd.DataFrame:
+        return fit.get_prediction(self._given(fit, rows), level=level, offset=self._offset(fit, rows))
+
+    def mean(self, fit: Any, rows: pd.DataFrame) -> pd.Series:
+        return fit.predict(self._given(fit, rows), offset=self._offset(fit, rows))
+
+    def _given(self, fit: Any, rows: pd.DataFrame) -> Any:
+        return rows if hasattr(fit.recipe, "design") else rows.to_numpy()
+
+    def _offset(self, fit: Any, rows: pd.DataFrame) -> Array | None:
+        """The mean offset, where the fit had one that no expression gives again."""
+        if fit.sample.offset is None:
+            return None
+        given = getattr(fit.recipe, "given", {"offset": None})
+        bare = [name for name in ("offset", "exposure") if name in given and given[name] is None]
+        return np.full(len(rows), float(fit.sample.offset.mean())) if bare else None
