@@ -47,7 +47,14 @@ format: $(VENV)/.has-dev
 	@$(RUN) -m ruff check --fix .
 
 bench: $(VENV)/.has-bench
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(RUN) "$$script"; done
+	@$(RUN) benchmarks/speed.py dense --threads 1 --peers glum sklearn_newton
+	@$(RUN) benchmarks/speed.py dense --threads 2 --peers glum sklearn_newton
+	@$(RUN) benchmarks/speed.py wide --threads 1
+	@$(RUN) benchmarks/speed.py small --threads 1 --inner 20 --peers glum statsmodels
+	@$(RUN) benchmarks/speed.py formula --threads 2 --repeat 3
+	@$(RUN) benchmarks/memory.py dense
+	@$(RUN) benchmarks/safeguards.py
+	@$(RUN) benchmarks/imports.py
 
 notebooks: $(VENV)/.has-notebooks
 	@set -e; for book in notebooks/*.ipynb; do $(VENV)/bin/jupyter-execute "$$book"; done

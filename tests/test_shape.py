@@ -30,6 +30,8 @@ STAGES = (
     "inference",
     "adapters",
     "report",
+    "plots",
+    "faces",
     "fits",
     "bridges",
     "saving",

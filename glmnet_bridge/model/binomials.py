@@ -37,7 +37,10 @@ def _times(y: Array, ratio: Array) -> Array:
 
 
 class Logit:
-    """Canonical: u = y - mu, w = mu (1 - mu), both through s = 1 / (1 + exp(|eta|)), the smaller of mu and 1 - mu."""
+    """Canonical: u = y - mu, w = mu (1 - mu); both through s = 1 / (1 + exp(|eta|)).
+
+    s is the smaller of mu and 1 - mu, and has all its digits in both tails.
+    """
 
     __slots__ = ("eta", "large", "small", "tail", "y")
 
@@ -69,7 +72,7 @@ class Logit:
 
     @property
     def score(self) -> Array:
-        # y - mu, with mu = s below 0 and 1 - s above: exact to the last digit in both tails (-0.0 counts as below)
+        # y - mu, with mu = s below 0 and 1 - s above; the two terms must agree about the sign of -0.0
         return (self.y - ~np.signbit(self.eta)) + np.copysign(self.small, self.eta)
 
     @property

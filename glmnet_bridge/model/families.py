@@ -100,7 +100,7 @@ class Family:
 
     def score(self, y: Array, eta: Array) -> Array:
         """`local(y, eta).score`, by the kernel's shorter way where it has one."""
-        short = getattr(self.kernel, "residual", None)
+        short = getattr(self.kernel, "quick_score", None)
         return self.kernel(y, eta).score if short is None else short(y, eta)
 
     def mean(self, eta: Array) -> Array:
@@ -148,7 +148,7 @@ LINKS: dict[str, Link] = {
         ),
         Link(
             "cauchit",
-            lambda mean: np.tan(np.pi * (mean - 0.5)),
+            lambda mean: -1.0 / np.tan(np.pi * mean),
             lambda eta: np.arctan2(1.0, -eta) / np.pi,
             lambda eta: 1.0 / (np.pi * (1.0 + eta * eta)),
             "1/2 + arctan(eta)/pi",
@@ -323,6 +323,7 @@ def _family(name: str, link: str | None) -> Family:
     if (name, chosen) not in KERNELS:
         allowed = [each for family, each in KERNELS if family == name]
         raise ArgumentError(
-            f"The {name} family has no link {chosen!r}; it has {', '.join(allowed)}.{nearest(chosen, allowed)}"
+            f"The {name} family has no link {chosen!r}; it has {', '.join(allowed)}."
+            f"{nearest(chosen, allowed)}"
         )
     return Family(distribution, LINKS[chosen], KERNELS[name, chosen])

@@ -312,7 +312,8 @@ def test_too_many_columns_are_refused_before_they_exist():
 
 
 @pytest.mark.parametrize(
-    ("order", "count", "says"), [(9, 220, "too many interactions of many factors"), (10, 95, r"asks for [5-9],\d{3} columns")]
+    ("order", "count", "says"),
+    [(9, 220, "too many interactions of many factors"), (10, 95, r"asks for [5-9],\d{3} columns")],
 )
 def test_interactions_of_many_factors_are_bounded(order, count, says):
     data = {f"a{i}": wide(2, 64) for i in range(14)}
