@@ -7,6 +7,7 @@ there that people see (`summary`, `repr`, `report`, `plot`) are one call each of
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.data.frames import as_frame
+from glmnet_bridge.errors import BridgeError, DataError
 from glmnet_bridge.fitting import covariances
-from glmnet_bridge.report import sentences, summaries
+from glmnet_bridge.plots import Plots, spreads
+from glmnet_bridge.report import canvas, diagrams, sentences, summaries
 from glmnet_bridge.report.documents import Document, writable
+from glmnet_bridge.report.sections import Figure
 from glmnet_bridge.report.summaries import Facts
 
 
@@ -125,14 +130,66 @@ def short(fit: Any) -> str:
 
 def notebook(fit: Any) -> str:
     """A fit at the end of a notebook cell."""
-    return summaries.notebook(facts(fit))
+    network = fit.estimate.model.network
+    drawn = diagrams.small_svg(
+        diagrams.edges(network, fit.estimate.theta, spreads(fit)),
+        activation=fit.family.link.activation,
+        response=fit.recipe.response.describes,
+    )
+    alt = "Diagram of the network: a line for each weight, as wide as its effect, dashed where negative"
+    return summaries.notebook(facts(fit), Figure(drawn, alt))
 
 
 def report(fit: Any, path: str | os.PathLike[str]) -> Path:
     """Write the document of a fit with its figures."""
     target = writable(path)
-    found = summaries.document(facts(fit))
+    found = summaries.document(facts(fit), drawings(Plots((("GLM", fit),))))
     return Document(found.title, found.parts, made_with()).write(target)
+
+
+def drawings(plot: Plots) -> tuple[Figure, ...]:
+    """The figures of a report, with captions; those that this model has."""
+    found = [
+        ("coefficients", plot.coefficients, "Each coefficient with its limits.", "Coefficients with confidence limits"),
+        ("curve", plot.curve, "What the model says over one variable; the band is for the mean.", "Fitted curve over the data"),
+        ("network", plot.network, "The same model as a network.", "Diagram of the network"),
+        ("loss", plot.loss, "How the fit got there.", "Loss and distance to the optimum at each step"),
+        ("contours", plot.contours, "The likelihood around the estimate.", "Likelihood contours with the path of the fit"),
+    ]  # fmt: skip
+    return tuple(
+        Figure(canvas.svg(drawn, name), alt, caption)
+        for name, draw, caption, alt in found
+        if (drawn := _drawn(draw)) is not None
+    )
+
+
+def _drawn(draw: Callable[[], Any]) -> Any:
+    """The figure, or None where this model has no such figure: the plots refuse it themselves."""
+    try:
+        made = draw()
+    except BridgeError:
+        return None
+    return getattr(made, "figure", made) if hasattr(made, "get_xlabel") else made
+
+
+def augment(fit: Any, data: Any) -> pd.DataFrame:
+    """The data with what the model says about each row."""
+    own = fit.data if data is None else data
+    if own is None:
+        raise DataError("This fit no longer has its data; give data= with the rows that you want to see.")
+    frame, link = as_frame(own), fit.get_prediction(data, kind="link")
+    added = {
+        "_fitted": fit.predict(data),
+        "_linpred": link["estimate"],
+        "_se_linpred": link["std_error"],
+    }
+    if data is None:
+        rows = slice(None) if fit.sample.kept is None else fit.sample.kept
+        for kind in ("deviance", "pearson"):
+            values = np.full(len(frame), np.nan)
+            values[rows] = fit.residuals(kind).to_numpy()
+            added[f"_resid_{kind}"] = values
+    return frame.assign(**{name: np.asarray(values) for name, values in added.items()})
 
 
 def made_with() -> str:

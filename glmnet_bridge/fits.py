@@ -7,12 +7,15 @@ fitted on (the caller's own frame, not a copy) for answers row by row.
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge import faces
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.errors import ArgumentError, DataError, nearest
@@ -21,6 +24,8 @@ from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.fitting.dispersions import Degrees
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.likelihoods import Observed
+from glmnet_bridge.plots import Plots
+from glmnet_bridge.report.documents import Document
 
 Array = np.ndarray
 
@@ -302,19 +307,28 @@ class Fit:
         Rows that were left out for missing values are nan. New `data` need no response; without
         one the residuals are left out.
         """
-        from glmnet_bridge.data.frames import as_frame
+        return faces.augment(self, data)
 
-        frame = as_frame(self._own_data() if data is None else data)
-        link = self.get_prediction(data, kind="link")
-        added = {
-            "_fitted": self.predict(data),
-            "_linpred": link["estimate"],
-            "_se_linpred": link["std_error"],
-        }
-        if data is None:
-            added["_resid_deviance"] = self._in_place(self.residuals("deviance").to_numpy(), self.sample)
-            added["_resid_pearson"] = self._in_place(self.residuals("pearson").to_numpy(), self.sample)
-        return frame.assign(**{name: np.asarray(values) for name, values in added.items()})
+    # --- people ----------------------------------------------------------------------------
+
+    def summary(self, *, level: float = 0.95, vcov: str | None = None) -> Document:
+        """All about the fit: `print` it, or ask it `.as_html()`, `.as_markdown()`, `.as_latex()`."""
+        return faces.summary(self, level, vcov)
+
+    def __repr__(self) -> str:
+        return faces.short(self)
+
+    def _repr_html_(self) -> str:
+        return faces.notebook(self)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the summary with figures to one file; its ending says the format: .html, .md or .tex."""
+        return faces.report(self, path)
+
+    @property
+    def plot(self) -> Plots:
+        """The figures, such as `fit.plot.curve("age")`: see `glmnet_bridge.plots.Plots`."""
+        return Plots((("GLM", self),))
 
     # --- rows ------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ column never exists at full length.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import os
 import threading
@@ -288,7 +289,9 @@ class Rows:
         with one_blas_thread():
             if workers() == 1:
                 return _pairwise(map(part, runs))
-            return _pairwise(_pool(workers()).map(part, runs))
+            # each thread computes in the caller's context, so that its floating-point error state holds there too
+            contexts = [contextvars.copy_context() for _ in runs]
+            return _pairwise(_pool(workers()).map(lambda context, run: context.run(part, run), contexts, runs))
 
 
 def _pairwise(parts: Iterator[Any] | Any) -> Any:

@@ -115,7 +115,9 @@ def code_terms(formula: Formula, learnt: Mapping[str, Learnt]) -> tuple[Coded, .
     except PatsyError as error:
         raise FormulaError(f"The factors cannot be coded: {error}") from error
     factors = {term.name(): [learnt[factor.name()] for factor in term.factors] for term in formula.terms}
-    widths = {term.name(): sum(part.num_columns for part in parts) for term, parts in info.term_codings.items()}
+    widths = {
+        term.name(): sum(part.num_columns for part in parts) for term, parts in info.term_codings.items()
+    }
     _check_width(widths, factors)
     return tuple(Coded(term.name(), tuple(map(_subterm, parts))) for term, parts in info.term_codings.items())
 

@@ -58,9 +58,11 @@ def as_categorical(values: Any) -> pd.Categorical:
     if isinstance(values, pd.Categorical):
         return values
     if values.ndim != 1:
-        raise DataError("C() takes one column; it was given several.")
+        raise DataError(f"C() takes one column; it was given {'several' if values.ndim else 'a constant'}.")
     if values.dtype == bool:
         return _from_codes(values.view(np.int8), [False, True])
+    if values.dtype.itemsize > 8:
+        values = values.astype(float)
     codes, found = pd.factorize(values, sort=values.dtype != object)
     if len(found) > MAX_LEVELS:
         raise DataError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,9 @@ def boolean(value: Value, text: str) -> Value:
 
 def tidy(value: Value, code: str) -> Value:
     """The result of an expression as one of the kinds that a design knows."""
-    if isinstance(value, (Boxed, pd.Categorical)):
+    if isinstance(value, Boxed):
+        return replace(value, values=tidy(value.values, code))
+    if isinstance(value, pd.Categorical):
         return value
     if isinstance(value, pd.Series) and isinstance(value.dtype, pd.CategoricalDtype):
         return value.array

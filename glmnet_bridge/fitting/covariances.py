@@ -21,7 +21,12 @@ KINDS = ("expected", "observed")
 
 
 def representer(estimate: Estimate) -> Array:
-    """Finite coefficients `(p,)` that give every row's linear predictor: 0 for columns left out."""
+    """Finite coefficients `(p,)` that give every row's linear predictor: 0 for columns left out.
+
+    A network that is not affine has none: nan.
+    """
+    if not estimate.model.network.affine:
+        return np.full(len(estimate.model.columns), np.nan)
     return fold(estimate.model.network, estimate.theta)[:, 0]
 
 
@@ -63,7 +68,7 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
     if kind not in KINDS:
         raise ArgumentError(f"vcov={kind!r} is unknown; there are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     p = len(estimate.model.columns)
-    theta = _of_theta(estimate, kind)
+    theta = _of_theta(estimate, kind) if estimate.model.network.affine else None
     if theta is None:
         return np.full((p, p), np.nan)
     network = estimate.model.network

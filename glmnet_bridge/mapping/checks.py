@@ -132,7 +132,7 @@ def _both_routes(
     if inner is None:
         return np.nan
     first = reach @ inner.inverse() @ reach.T
-    second = jacobian @ _inverse(weights, reach.shape[1]) @ jacobian.T
+    second = jacobian @ generalised_inverse_of_rank(weights, reach.shape[1]) @ jacobian.T
     errors = np.sqrt(np.maximum(first.diagonal(), 0.0))
     scale = np.outer(errors, errors)
     return float(np.max(np.abs(first - second)[scale > 0] / scale[scale > 0], initial=0.0))
@@ -164,10 +164,13 @@ def column_space(jacobian: Array) -> Array:
     return left[:, values > 1e-10 * values.max(initial=0.0)]
 
 
-def _inverse(info: Array, rank: int) -> Array:
-    """A generalised inverse of information of known rank."""
+def generalised_inverse_of_rank(info: Array, rank: int | None) -> Array:
+    """A generalised inverse of information; with its rank known, rounding cannot pass for information."""
     scale = np.sqrt(np.maximum(info.diagonal(), 0.0))
     scale = np.where(scale > 0, scale, 1.0)
     values, vectors = np.linalg.eigh(info / np.outer(scale, scale))
-    half = vectors[:, len(values) - rank :] / np.sqrt(np.maximum(values[len(values) - rank :], 1e-300))
+    if rank is None:
+        rank = int((values > 1e-12 * max(values.max(initial=0.0), 0.0)).sum())
+    first = len(values) - rank
+    half = vectors[:, first:] / np.sqrt(np.maximum(values[first:], np.finfo(float).tiny))
     return half @ half.T / np.outer(scale, scale)

@@ -65,7 +65,7 @@ class Logit:
         return np.where(grouped, _grouped(y, mean, complement, *logs), plain)
 
     @staticmethod
-    def residual(y: Array, eta: Array) -> Array:
+    def quick_score(y: Array, eta: Array) -> Array:
         """The score to 1e-16 absolute, in half the time: for passes over many rows that form nothing else."""
         with np.errstate(over="ignore"):
             return y - 1.0 / (1.0 + np.exp(-eta))

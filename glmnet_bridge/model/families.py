@@ -275,8 +275,9 @@ def named(family: object, link: object = None) -> Family:
     ArgumentError
         for an unknown family or link, with the list of those that exist
     """
-    if callable(family) and getattr(family, "__name__", "") in DISTRIBUTIONS:
-        family = family.__name__
+    maker = getattr(family, "__name__", "")
+    if maker in DISTRIBUTIONS and getattr(family, "__module__", "") == __name__:
+        family = maker
     if isinstance(family, Family):
         return family if link is None else _family(family.name, _spelt(link))
     if isinstance(family, str):

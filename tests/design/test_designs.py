@@ -311,15 +311,14 @@ def test_too_many_columns_are_refused_before_they_exist():
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize(
-    ("order", "count", "says"),
-    [(9, 220, "too many interactions of many factors"), (10, 95, r"asks for [5-9],\d{3} columns")],
-)
-def test_interactions_of_many_factors_are_bounded(order, count, says):
+def test_interactions_of_many_factors_are_bounded():
     data = {f"a{i}": wide(2, 64) for i in range(14)}
-    terms = [":".join(names) for names in itertools.islice(itertools.combinations(data, order), count)]
-    with pytest.raises(FormulaError, match=says):
+    terms = [":".join(names) for names in itertools.islice(itertools.combinations(data, 9), 220)]
+    with pytest.raises(FormulaError, match="too many interactions of many factors"):
         Design.learn(one_sided(" + ".join(terms)), data)
+    data = {f"a{i}": wide(3, 60) for i in range(9)}
+    with pytest.raises(FormulaError, match=r"asks for 19,683 columns .*a0 3 levels"):
+        Design.learn(one_sided("0 + " + ":".join(data)), data)
 
 
 def test_a_number_taken_for_a_factor_is_refused():
@@ -341,7 +340,9 @@ REFUSED = {
     "np.log(absent)": "no column 'absent'",
     "C(g, Treatment('q'))": r"cannot be coded.*specified level 'q'",
     "C(g, levels=['a', 'b'])": "leaves out c",
-    "C(bs(x, df=4))": "one column",
+    "C(bs(x, df=4))": "one column.*several",
+    "C(3)": "one column.*constant",
+    "C('a')": "column is needed",
     "center(g)": "needs numbers",
     "bs(g, df=4)": "needs numbers",
     "bs(center(bs(x, df=3)), df=4)": "takes one column",

@@ -1,0 +1,339 @@
+"""Readings: the network side of a bridge, from what the caller gave to a `Fit`.
+
+    wish -> inputs -> columns of formula and network -> theta (given, or trained) -> Fit
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data import frames
+from glmnet_bridge.data.rows import Array, Rows
+from glmnet_bridge.design.formulas import Formula, parse
+from glmnet_bridge.design.samples import Recipe, Sample
+from glmnet_bridge.errors import ArgumentError, BridgeError, FitError, listed, nearest
+from glmnet_bridge.fits import Fit, rows_of
+from glmnet_bridge.fitting import descents, dispersions, losses
+from glmnet_bridge.fitting.dispersions import Degrees
+from glmnet_bridge.fitting.estimates import Estimate
+from glmnet_bridge.fitting.linalg import Rank
+from glmnet_bridge.fitting.traces import Step, Trace
+from glmnet_bridge.fitting.trainings import Training, training
+from glmnet_bridge.mapping import inputs as feeding
+from glmnet_bridge.mapping import unions, views
+from glmnet_bridge.mapping.checks import generalised_inverse_of_rank
+from glmnet_bridge.mapping.inputs import Asked, Fed
+from glmnet_bridge.mapping.recipes import UnionRecipe
+from glmnet_bridge.mapping.unions import CONSTANT, Union
+from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.models import Model, Sums
+from glmnet_bridge.model.networks import (
+    Activation,
+    Affine,
+    Inputs,
+    Network,
+    dense_entries,
+    single_unit,
+)
+from glmnet_bridge.model.penalties import Penalty
+
+IRLS = "irls"
+DEFAULT_LEARNER = "lbfgs"  # for a network that Newton cannot fit, where no learner was named
+REACHED = 1e-6  # standard errors within which given weights are the optimum
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the network side is to be.
+
+    Attributes
+    ----------
+    network : a hand-built Network, or None for one unit on the inputs
+    asked : what it is fed
+    activation : before the link, or None
+    training : the learner's options, or None where theta is given or shared
+    start : (P,) weights, or None
+    evaluate : whether the network is taken as it is at `start`
+    """
+
+    network: Network | None
+    asked: Asked
+    activation: str | None
+    training: Training | None
+    start: Any
+    evaluate: bool
+
+    @property
+    def own(self) -> bool:
+        """Whether the network is the formula's GLM itself."""
+        return self.network is None and self.activation is None and self.asked == Asked()
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is so, and fitted as the GLM."""
+        return self.own and self.training is None and not self.evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A network on the rows of a formula.
+
+    Attributes
+    ----------
+    fit : its Fit, over the columns of both
+    union : these columns
+    fed : what the network is fed; None where its inputs are the columns themselves
+    network : as it was given
+    """
+
+    fit: Fit
+    union: Union
+    fed: Fed | None
+    network: Network
+
+
+def wish(
+    network: Any, inputs: Any, activation: Any, train: Any, start: Any, evaluate: bool, functions: Any, **options: Any
+) -> Wish:
+    """Check what the caller asked of the network side; `options` are those of `trainings.training`.
+
+    Raises
+    ------
+    ArgumentError
+        naming the argument
+    """
+    if network is not None and not isinstance(network, Network):
+        kind = f"{type(network).__module__.split('.')[0]}.{type(network).__name__}"
+        raise ArgumentError(
+            f"network= is a {kind}. Give a Network (glmnet_bridge.model.networks), or leave it out: the network "
+            "is then the one unit that the formula's GLM is."
+        )
+    if network is not None and activation is not None:
+        raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
+    if activation in ("identity", "linear"):
+        activation = None
+    elif activation is not None:
+        Activation(1, activation)
+    chosen = _training(train, options)
+    asked = feeding.ask(inputs, functions)
+    found = Wish(network, asked, activation, chosen, start, evaluate)
+    if found.own or chosen is not None:
+        return found
+    if activation is not None and start is None:
+        return replace(found, training=training(DEFAULT_LEARNER, **options))
+    if start is None:
+        what = "network=" if network is not None else "inputs="
+        raise ArgumentError(
+            f"{what} needs its weights: give start= (one number per weight, as in start=[0.1, -0.2]), or train= "
+            "with a learner such as train='lbfgs'."
+        )
+    return replace(found, evaluate=True)
+
+
+def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
+    if train is not None and train != IRLS:
+        return training(train, **options)
+    given = [name for name, value in options.items() if value is not None and name not in ("random_state", "progress")]
+    if given:
+        raise ArgumentError(
+            f"{given[0]}={options[given[0]]!r} is an option of a learner: say which, as in train='sgd'."
+        )
+    return None
+
+
+def extended(formula: Any, data: Any, asked: Asked, network: Network | None, functions: Any) -> Formula | str:
+    """The formula, so read that rows lacking one of the network's inputs are dropped too."""
+    if network is None and asked == Asked():
+        return formula
+    columns = set(frames.as_frame(data).columns)
+    names = asked.variables(columns)
+    if asked == Asked() and network is not None:
+        read = (feeding.split(name, columns)[0] for name in network.inputs.names)
+        names = frozenset(name for name in read if name is not None)
+    for name in names - columns:
+        raise frames.unknown(frames.as_frame(data), name, " (named by inputs=)")
+    parsed = parse(formula, functions)
+    return replace(parsed, names=parsed.names | names)
+
+
+def read(
+    wanted: Wish, recipe: Recipe, sample: Sample, family: Family, penalty: Penalty, data: Any, *, glm: Fit | None
+) -> Reading:
+    """The network on these rows.
+
+    Parameters
+    ----------
+    wanted : what it is to be
+    recipe, sample : the formula's
+    family, penalty : of the model
+    data : the frame
+    glm : the formula's fit, if there is one
+    """
+    rows = rows_of(sample)
+    rank = unions.decide_rank(rows) if glm is None else glm.estimate.rank
+    fed, network = _network(wanted, recipe, sample, data)
+    if fed is None:
+        union = unions.over_columns(recipe.design, rows, network.inputs, rank)
+    else:
+        union = unions.unite(recipe.design, rows, fed, network, rank)
+    model = Model(union.names, _over(union, network), family, penalty)
+    _check_outputs(model.network)
+    wide = replace(sample, source=union.source)
+    reader = feeding.Reader() if fed is None else fed.reader
+    own = recipe if not union.wider else UnionRecipe(recipe, reader, union.names, union.picks, union.constant)
+    reference = None
+    if glm is not None and wanted.own and model.network.plain and glm.converged:
+        reference = glm.estimate.theta
+    found = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
+    return Reading(Fit(found, own, wide, data, "network"), union, fed, network)
+
+
+def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[Fed | None, Network]:
+    """What is fed, and the network as it was given, or one unit on that."""
+    design, given = recipe.design, wanted.network
+    if given is not None and wanted.asked == Asked() and given.inputs.matrix is not None:
+        if given.inputs.matrix.shape[0] != len(design.names):
+            raise ArgumentError(
+                f"The network's input matrix has {given.inputs.matrix.shape[0]} rows; the formula has "
+                f"{len(design.names)} columns ({listed(design.names, 8)})."
+            )
+        return None, given
+    asked, wanted_names = wanted.asked, None if given is None else given.inputs.names
+    if given is not None and asked == Asked():
+        columns = set(frames.as_frame(data).columns)
+        if feeding.known(given.inputs.names, design.names, columns):
+            asked = Asked(names=given.inputs.names)
+    if wanted.own:
+        wanted_names = design.names
+    fed = feeding.feed(asked, design, data, sample.index, sample.kept, wanted_names)
+    if given is not None:
+        return fed, given
+    if wanted.own:
+        return fed, single_unit(design.names)
+    bias = CONSTANT in design.names or asked != Asked()
+    layers: tuple[Any, ...] = (Affine(len(fed.names), 1, bias=bias),)
+    if wanted.activation is not None:
+        layers = (*layers, Activation(1, wanted.activation, wanted.activation))
+    return fed, Network(Inputs(fed.names), layers, dense_entries(layers, fed.names))
+
+
+def _over(union: Union, network: Network) -> Network:
+    """The network over the union's columns; plain where it reads just these."""
+    matrix, p = union.inputs.matrix, len(union.names)
+    if matrix is not None and matrix.shape == (p, p) and np.array_equal(matrix, np.eye(p)):
+        return Network(replace(union.inputs, matrix=None), network.layers, network.entries)
+    return Network(union.inputs, network.layers, network.entries)
+
+
+def _check_outputs(network: Network) -> None:
+    if network.outputs != 1:
+        raise ArgumentError(
+            f"The network ends in {network.outputs} linear predictors; the families of this version have one. A "
+            "softmax over two units becomes one with the layer Contrast(2)."
+        )
+
+
+def weights(start: Any, entries: tuple[str, ...]) -> Array:
+    """`start=` as theta `(P,)`: numbers in the order of the entries, or by their names.
+
+    Raises
+    ------
+    ArgumentError
+        naming the entry that is missing, or not finite
+    """
+    if isinstance(start, Mapping | pd.Series):
+        return _by_name(dict(start.items()), entries)
+    try:
+        theta = np.asarray(start, dtype=float).ravel()
+    except (TypeError, ValueError):
+        raise ArgumentError(f"start={start!r}: give one number per weight.") from None
+    if len(theta) != len(entries):
+        raise ArgumentError(
+            f"start= has {len(theta)} weights; the network has {len(entries)}, in the order {listed(entries, 12)}."
+        )
+    return _finite(theta, entries)
+
+
+def _by_name(given: dict[Any, Any], entries: tuple[str, ...]) -> Array:
+    lost = [name for name in entries if name not in given]
+    extra = [name for name in given if name not in entries]
+    if extra:
+        raise ArgumentError(f"start= names {extra[0]!r}, which is no weight.{nearest(extra[0], entries)}")
+    if lost:
+        raise ArgumentError(f"start= has no value for {listed(lost)}.")
+    return _finite(np.array([float(given[name]) for name in entries]), entries)
+
+
+def _finite(theta: Array, entries: tuple[str, ...]) -> Array:
+    bad = [f"{entries[j]} is {theta[j]}" for j in np.flatnonzero(~np.isfinite(theta))]
+    if bad:
+        raise ArgumentError(f"The weights are not finite: {listed(bad)}. Training that diverged ends like this.")
+    return theta
+
+
+def _estimate(
+    wanted: Wish, model: Model, rows: Rows, sample: Sample, rank: Rank | None, reference: Array | None
+) -> Estimate:
+    """The estimate at given or trained weights, with everything evaluated there."""
+    start = None if wanted.start is None else weights(wanted.start, model.network.entries)
+    counted = sample.freq_weights
+    nobs = float(sample.n) if counted is None else float(counted.sum())
+    trained = None
+    if wanted.training is not None:
+        trained = descents.descend(model, rows, wanted.training, theta=start, reference=reference, nobs=nobs)
+    elif start is None:
+        raise ArgumentError(f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers.")
+    theta = start if trained is None else trained.theta
+    sums = model.sums(rows, theta, "both")
+    if not np.isfinite(sums.loglik) or sums.score is None:
+        if trained is None:
+            raise BridgeError(
+                f"At these weights the likelihood ({model.family.title}) is not finite. Check that start= is in the "
+                f"order {listed(model.network.entries, 8)}, and that the weights belong to this family and link."
+            )
+        raise FitError(trained.sentence)
+    found = _evaluated(model, rows, theta, sums, rank, nobs)
+    if trained is None:
+        return found
+    distance = trained.distance if np.isfinite(trained.distance) else found.distance
+    return replace(
+        found, outcome=trained.outcome, distance=distance, trace=trained.trace, note=trained.sentence
+    )
+
+
+def _evaluated(
+    model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | None, nobs: float
+) -> Estimate:
+    """An estimate for weights that no fit of ours found."""
+    empty = Trace((), model.network.entries, "none")
+    found = Estimate(model, theta, sums, None, "as given", np.nan, empty, rank=rank)
+    free = views.free_parameters(found)
+    degrees = Degrees(nobs, free)
+    scale = 1.0
+    if model.family.distribution.free_dispersion:
+        chi2 = dispersions.pearson_chi2(model, rows, theta)
+        scale = dispersions.dispersion(model.family, chi2, degrees)
+    if not model.network.affine:
+        distance = losses.Loss(model, rows, degrees.residual if scale != 1.0 else None).gap(theta).distance
+        return replace(found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance))
+    decay = model.penalty.diagonal(model.network.entries)
+    info = sums.expected if decay is None else sums.expected + np.diag(decay)
+    inverse = generalised_inverse_of_rank(info, free if decay is None else None)
+    score = sums.score if decay is None else sums.score - decay * theta
+    distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
+    covariance = inverse if decay is None else inverse @ sums.expected @ inverse
+    outcome = "converged" if distance <= REACHED else "as given"
+    return replace(
+        found, covariance=covariance, outcome=outcome, distance=distance, trace=_one(found, distance)
+    )
+
+
+def _one(found: Estimate, distance: float) -> Trace:
+    """A trace of the given weights alone."""
+    step = Step(0, 0, found.sums.loglik, distance, 0.0, found.theta)
+    return Trace((step,), found.model.network.entries, "none")
