@@ -1,6 +1,6 @@
 """Peak memory of one fit above its data, in fresh processes: ours (goal: 60 MB at 1e6 x 20) beside the peers.
 
-    python benchmarks/memory.py dense --engines ours glum
+    python benchmarks/memory.py formula --engines ours glum
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _resident() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workload")
+    parser.add_argument("workload", nargs="?", default="dense")
     parser.add_argument("--engines", nargs="+", default=["ours", "glum"])
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 """Fitting speed beside peers, interleaved in one run; prints a table of medians and ratios.
 
+    python benchmarks/speed.py                            all workloads, with one and two threads
     python benchmarks/speed.py dense --threads 1 --repeat 7 --peers glum statsmodels
 """
 
@@ -7,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workload")
+    parser.add_argument("workload", nargs="?")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--inner", type=int, default=1, help="calls per measurement, for short ones")
@@ -22,8 +24,29 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+# workload, threads, repeats, calls per measurement, peers
+ALL = (
+    ("dense", 1, 7, 1, ("glum", "sklearn_newton")),
+    ("dense", 2, 7, 1, ("glum", "sklearn_newton")),
+    ("wide", 1, 5, 1, ("glum", "sklearn_newton")),
+    ("wide", 2, 5, 1, ("glum", "sklearn_newton")),
+    ("formula", 1, 5, 1, ("glum",)),
+    ("small", 1, 9, 20, ("glum", "statsmodels")),
+)
+
+
+def run_all() -> None:
+    """Each workload in a fresh process, because the number of threads is read once."""
+    for workload, threads, repeat, inner, peers in ALL:
+        options = ["--threads", str(threads), "--repeat", str(repeat), "--inner", str(inner), "--peers", *peers]
+        subprocess.run([sys.executable, __file__, workload, *options], check=True)
+
+
 def main() -> None:
     options = arguments()
+    if options.workload is None:
+        run_all()
+        return
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))

@@ -2,7 +2,9 @@
 
 The public names, by what they are for; each is loaded when it is first used.
 
-    glm, fit                  a formula and a frame, or arrays, to a fit
+    bridge                    a formula and a frame to a GLM, a network, and the map between them
+    glm, network, fit         a formula and a frame (or arrays) to one of the two
+    simulate                  data from known coefficients
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PLACES = {
+    "bridge": "bridges",
     "glm": "bridges",
+    "network": "bridges",
     "fit": "bridges",
+    "simulate": "simulations",
     "families": "model.families",
     "penalties": "model.penalties",
     "errors": "errors",

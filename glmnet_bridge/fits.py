@@ -22,6 +22,7 @@ from glmnet_bridge.errors import ArgumentError, DataError, nearest
 from glmnet_bridge.fitting import covariances, dispersions, predictions, statistics
 from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.fitting.dispersions import Degrees
+from glmnet_bridge.mapping import views
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.likelihoods import Observed
 from glmnet_bridge.plots import Plots
@@ -143,8 +144,7 @@ class Fit:
 
     @functools.cached_property
     def _degrees(self) -> Degrees:
-        states = covariances.states(self.estimate)
-        return Degrees(self._observed.nobs, sum(state != "aliased" for state in states))
+        return Degrees(self._observed.nobs, views.free_parameters(self.estimate))
 
     @property
     def nobs(self) -> float:
@@ -399,7 +399,8 @@ class Fit:
         eta = predictions.linear_predictor(self.estimate, rows)
         covariance = covariances.covariance(self.estimate, "expected", self.dispersion)
         error = predictions.standard_errors(rows, np.nan_to_num(covariance, nan=0.0))
-        error = np.where(np.isinf(eta), np.nan, error)
+        without = not self.estimate.model.network.affine
+        error = np.where(np.isinf(eta) | without, np.nan, error)
         half = statistics.quantile(statistics.confidence_level(level, None), self._residual_df) * error
         columns = {"estimate": eta, "std_error": error, "conf_low": eta - half, "conf_high": eta + half}
         if kind == "mean":
@@ -415,6 +416,28 @@ class Fit:
             {name: self._in_place(values, sample) for name, values in columns.items()},
             index=self._labels(sample, data),
         )
+
+    # --- the network view ------------------------------------------------------------------
+
+    def weights(self) -> pd.DataFrame:
+        """The network's weights: `layer, entry, value`."""
+        return views.weights(self.estimate)
+
+    def layers(self) -> pd.DataFrame:
+        """The network's layers, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
+        return views.layers(self.estimate)
+
+    def forward(self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise") -> pd.Series:
+        """The network's output for each row: the mean, as `predict` gives it."""
+        return self.predict(data, offset=offset, exposure=exposure, unseen=unseen).rename("output")
+
+    def gradient(self) -> pd.Series:
+        """Score by weight at dispersion 1: the slope of the log-likelihood, minus that of the summed loss."""
+        return views.gradient(self.estimate)
+
+    def information(self, kind: str = "expected") -> pd.DataFrame:
+        """Information of the weights at dispersion 1: "expected" (Gauss-Newton) or "observed" (Hessian)."""
+        return views.information(self.estimate, kind)
 
     def _read(self, data: Any, offset: Any, exposure: Any, unseen: str) -> tuple[Sample, Rows]:
         if data is None:

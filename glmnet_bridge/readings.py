@@ -71,7 +71,7 @@ class Wish:
     @property
     def own(self) -> bool:
         """Whether the network is the formula's GLM itself."""
-        return self.network is None and self.activation is None and self.asked == Asked()
+        return self.network is None and self.activation is None and self.asked.nothing
 
     @property
     def shared(self) -> bool:
@@ -148,11 +148,11 @@ def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
 
 def extended(formula: Any, data: Any, asked: Asked, network: Network | None, functions: Any) -> Formula | str:
     """The formula, so read that rows lacking one of the network's inputs are dropped too."""
-    if network is None and asked == Asked():
+    if network is None and asked.nothing:
         return formula
     columns = set(frames.as_frame(data).columns)
     names = asked.variables(columns)
-    if asked == Asked() and network is not None:
+    if asked.nothing and network is not None:
         read = (feeding.split(name, columns)[0] for name in network.inputs.names)
         names = frozenset(name for name in read if name is not None)
     for name in names - columns:
@@ -196,7 +196,7 @@ def read(
 def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[Fed | None, Network]:
     """What is fed, and the network as it was given, or one unit on that."""
     design, given = recipe.design, wanted.network
-    if given is not None and wanted.asked == Asked() and given.inputs.matrix is not None:
+    if given is not None and wanted.asked.nothing and given.inputs.matrix is not None:
         if given.inputs.matrix.shape[0] != len(design.names):
             raise ArgumentError(
                 f"The network's input matrix has {given.inputs.matrix.shape[0]} rows; the formula has "
@@ -204,7 +204,7 @@ def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[F
             )
         return None, given
     asked, wanted_names = wanted.asked, None if given is None else given.inputs.names
-    if given is not None and asked == Asked():
+    if given is not None and asked.nothing:
         columns = set(frames.as_frame(data).columns)
         if feeding.known(given.inputs.names, design.names, columns):
             asked = Asked(names=given.inputs.names)
@@ -215,7 +215,7 @@ def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[F
         return fed, given
     if wanted.own:
         return fed, single_unit(design.names)
-    bias = CONSTANT in design.names or asked != Asked()
+    bias = CONSTANT in design.names or not asked.nothing
     layers: tuple[Any, ...] = (Affine(len(fed.names), 1, bias=bias),)
     if wanted.activation is not None:
         layers = (*layers, Activation(1, wanted.activation, wanted.activation))

@@ -221,7 +221,7 @@ def learn(
         trials=numbers.get("trials"),
         index=table.index,
     )
-    design = Design.learn(parsed, table.values)
+    design = Design.learn(parsed, table.values, index=table.index)
     source = design.encode(table.values, index=table.index)
     recipe = Recipe(design, response, {**texts, **dict.fromkeys(bare)})
     return recipe, _sample(source, table, y, counts, numbers, parsed)

@@ -261,12 +261,12 @@ def _solve(z: Array, objective: Array | None, ties: Array | None) -> tuple[Array
     margin = objective is None
     cost = np.zeros(r + margin)
     cost[:r] = 0.0 if objective is None else -objective
-    cost[r:] = -1.0
+    cost[r:] = -TIGHTER  # a margin may be as small as 1e-9
     rows = -TIGHTER * z
     if margin:
         rows = np.column_stack([rows, np.full(m, TIGHTER)])
     equal = None if ties is None else TIGHTER * np.column_stack([ties, np.zeros((len(ties), int(margin)))])
-    for method, tolerance in (("highs", 1e-10), ("highs", 1e-9), ("highs-ipm", 1e-10)):
+    for tolerance in (1e-10, 1e-9, 1e-8, 1e-7):  # the tightest at which the simplex method ends
         found = linprog(
             cost,
             A_ub=rows,
@@ -274,8 +274,12 @@ def _solve(z: Array, objective: Array | None, ties: Array | None) -> tuple[Array
             A_eq=equal,
             b_eq=None if equal is None else np.zeros(len(equal)),
             bounds=[(-1.0, 1.0)] * r + [(0.0, 1.0)] * margin,
-            method=method,
-            options={"primal_feasibility_tolerance": tolerance, "dual_feasibility_tolerance": tolerance},
+            method="highs-ds",
+            options={
+                "primal_feasibility_tolerance": tolerance,
+                "dual_feasibility_tolerance": 1e-10,
+                "maxiter": 50 * (m + r),
+            },
         )
         if found.x is not None and found.status == 0:
             return found.x[:r], float(found.x[r]) if margin else 0.0

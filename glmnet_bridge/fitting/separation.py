@@ -251,7 +251,7 @@ def _axes(rows: Rows, signs: Array, counted: Array, kept: Array, noise: float) -
     r = linalg.triangle(r[:, independent] / norms).r
     to_raw = to_raw[:, kept[independent]]
     sizes = np.linalg.svd(r, compute_uv=False)
-    if len(sizes) and sizes[-1] < 1e-4 * sizes[0]:
+    if len(sizes) and sizes[-1] < 1e-3 * sizes[0]:
         to_raw = to_raw / norms @ np.linalg.inv(r)
         noise = min(max(noise, rounding * sizes[0] / sizes[-1]), CLEAR)
     cloud = cones.points(rows, signs, to_raw, counted, min(max(noise, rounding), CLEAR))
@@ -259,7 +259,7 @@ def _axes(rows: Rows, signs: Array, counted: Array, kept: Array, noise: float) -
 
 
 def _ranges(rows: Rows, counted: Array) -> tuple[Array, Array, Array, Array]:
-    """Per column of the rows that count: least, largest, geometric mean where not 0, and whether it is 0 or 1."""
+    """Per column of the rows that count: least, largest, typical size where not 0, whether it is 0 or 1."""
     p = rows.source.layout.width
     low, high = np.full(p, np.inf), np.full(p, -np.inf)
     total, many, levels = np.zeros(p), np.zeros(p), np.ones(p, dtype=bool)

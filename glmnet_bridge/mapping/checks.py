@@ -43,12 +43,14 @@ class Checks:
     covariance: float
 
 
-def confirm(union: Union, fed: Fed, network: Network, theta: Array, beta: Array, rows: Rows) -> tuple[float, float]:
+def confirm(
+    union: Union, fed: Fed | None, network: Network, theta: Array, beta: Array, rows: Rows
+) -> tuple[float, float]:
     """Largest differences of the linear predictor on real and on random rows, relative to its summands.
 
     Parameters
     ----------
-    union, fed : the columns, and how the network's inputs were read
+    union, fed : the columns, and how the network's inputs were read (None: they are combinations of these)
     network, theta : the network as it was given, and its weights
     beta : (q,) folded coefficients
     rows : over the union's columns
@@ -61,8 +63,9 @@ def confirm(union: Union, fed: Fed, network: Network, theta: Array, beta: Array,
     worst = 0.0
     for start, stop in rows.spans():
         columns = rows.block(start, stop).columns
-        given = network_inputs(columns.matrix(), fed, start, stop)
-        size = np.abs(columns.matrix()) @ np.abs(beta)
+        matrix = columns.matrix()
+        given = matrix @ union.inputs.matrix if fed is None else network_inputs(matrix, fed, start, stop)
+        size = np.abs(matrix) @ np.abs(beta)
         there = run_layers(network, given, theta)[:, 0]
         worst = max(worst, _apart(there, columns.dot(beta[:, None])[:, 0], size))
     random = _on_random(union, network, theta, beta)

@@ -39,6 +39,11 @@ class Asked:
     formula: Formula | None = None
     numbers: Any = None
 
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing was given."""
+        return self.names is None and self.formula is None and self.numbers is None
+
     def variables(self, columns: Collection[str]) -> frozenset[str]:
         """The frame's columns that will be read; rows that lack one of them cannot be used."""
         if self.formula is not None:

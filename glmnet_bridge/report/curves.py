@@ -18,7 +18,7 @@ from glmnet_bridge.report import canvas, numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_POINTS = 1000
+MOST_POINTS = 600
 BINS = 12
 
 

@@ -114,7 +114,7 @@ def _environment() -> jinja2.Environment:
 
 def template(name: str) -> jinja2.Template:
     """A template of this package; all text put into it is escaped."""
-    return _environment().gettemplate(name)
+    return _environment().get_template(name)
 
 
 def _shaped(part: Part) -> dict[str, Any]:

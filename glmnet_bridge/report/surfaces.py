@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 REGIONS = (0.5, 0.9, 0.95, 0.99)
 LEVELS = tuple(float(-2.0 * np.log1p(-share)) for share in REGIONS)  # of the chi-square with two degrees
+FINE = 91  # places per axis of the drawn surface
 WORK = 3e7  # entries of the design times places of the grid that are worth a picture
 _STAR: dict[str, Any] = {
     "marker": "*", "markersize": 12, "markerfacecolor": "#f0e442", "markeredgecolor": canvas.INK,
@@ -84,7 +85,7 @@ class Slice:
             return x, y, drop
         from scipy.interpolate import RectBivariateSpline
 
-        fine_x, fine_y = np.linspace(low[0], high[0], 161), np.linspace(low[1], high[1], 161)
+        fine_x, fine_y = np.linspace(low[0], high[0], FINE), np.linspace(low[1], high[1], FINE)
         return fine_x, fine_y, np.maximum(RectBivariateSpline(y, x, drop)(fine_y, fine_x), 0.0)
 
 

@@ -1,0 +1,279 @@
+"""Pairs: a GLM and a network over the same rows, and the map between them.
+
+`Bridge` holds two fits (over one estimate, where the network is the GLM) and what the stage
+`mapping` says about them. `shared` and `meet` put one together.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.fits import Fit, rows_of
+from glmnet_bridge.fitting import covariances
+from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
+from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, verdicts
+from glmnet_bridge.mapping.checks import Checks
+from glmnet_bridge.mapping.correspondences import Correspondence
+from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
+from glmnet_bridge.model.models import Model
+from glmnet_bridge.model.networks import Inputs, single_unit
+from glmnet_bridge.model.penalties import Penalty
+from glmnet_bridge.readings import Reading
+
+SHOWN = 12  # rows of the term map in a repr
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A GLM, a network, and which weight of the one is which term of the other.
+
+    Attributes
+    ----------
+    glm : the formula's Fit
+    network : the network's Fit; where it is the GLM, both hold one estimate
+    union : the maximum-likelihood Fit of formula and network together, which distances are
+        measured to; the GLM itself where that is it
+    constrained : where the network ties or leaves out terms, the Fit of the GLM with these constraints
+    correspondence : the map, as a matrix; None for a network that is no GLM
+    distances : how far the weights are from the maximum of the likelihood; None likewise
+    checks : how well network and GLM agreed on the rows; None where both are one
+    clipped : labels of the rows that a ReLU before the link sets to eta = 0, or None
+    """
+
+    glm: Fit
+    network: Fit
+    union: Fit
+    constrained: Fit | None = None
+    correspondence: Correspondence | None = None
+    distances: Distances | None = None
+    checks: Checks | None = None
+    clipped: pd.Index | None = None
+
+    @functools.cached_property
+    def table(self) -> pd.DataFrame:
+        """The term map: one row per GLM term, then one per weight without counterpart."""
+        found = self.network.estimate
+        if self.correspondence is None or self.distances is None:
+            mle, errors = self.union.params.to_numpy(), self.union.bse.to_numpy()
+            return tables.uncharted_table(self.union.names, mle, errors, found.model.network, found.theta)
+        penalised = found.model.penalty.strength > 0
+        return tables.term_table(self.correspondence, self.distances, found.theta, penalised)
+
+    @functools.cached_property
+    def links(self) -> pd.DataFrame:
+        """One row per non-zero entry of R: `glm_term, network_term, weight`."""
+        if self.correspondence is None:
+            return pd.DataFrame({"glm_term": [], "network_term": [], "weight": []})
+        return self.correspondence.links()
+
+    @functools.cached_property
+    def redundant(self) -> pd.DataFrame:
+        """One row per direction in which the weights can move without changing a prediction."""
+        if self.correspondence is None:
+            return pd.DataFrame({"direction": [], "network_terms": [], "description": []})
+        return self.correspondence.directions()
+
+    @functools.cached_property
+    def concepts(self) -> pd.DataFrame:
+        """Each idea of the GLM beside its name in the network, with its value: `glm, network, value`."""
+        found = self.network
+        inputs = len(found.estimate.model.network.inputs.names)
+        return concepts.concepts(found.estimate, found.sample, found.dispersion, inputs)
+
+    @functools.cached_property
+    def verdict(self) -> str:
+        """What the map says, in one paragraph."""
+        if self.correspondence is None or self.distances is None:
+            return self._uncharted()
+        penalty = self.network.estimate.model.penalty
+        extra = None if self.constrained is None else self.constrained.deviance - self.union.deviance
+        return verdicts.verdict(
+            verdicts.Case(
+                map_=self.correspondence,
+                apart=self.distances,
+                shared=self.glm.estimate is self.network.estimate,
+                outcome=self.union.outcome,
+                penalty=repr(penalty) if penalty.strength > 0 else "",
+                constrained=extra,
+            )
+        )
+
+    def _uncharted(self) -> str:
+        network = self.network.estimate.model.network
+        last = clippings.output_activation(network)
+        return verdicts.uncharted(
+            "a hidden activation" if last is None else last.kind,
+            self.network.family.link.activation,
+            None if self.clipped is None else self.clipped.tolist(),
+            self.network.sample.n,
+            self.union.llf - self.network.llf,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Conditions of the numbers in the table."""
+        out = []
+        if self.union is not self.glm:
+            why = "the network's columns too" if len(self.union.names) > len(self.glm.names) else "no penalty"
+            if self.union.names == self.glm.names and not self.network.estimate.model.penalty.strength:
+                why = "more steps"
+            out.append(
+                f"glm, std_error and distance are those of the maximum-likelihood fit with {why} "
+                f"(log-likelihood {self.union.llf:.4f})."
+            )
+        if self.checks is not None:
+            out.append(
+                f"Network and GLM agree to {max(self.checks.rows, self.checks.random):.1g} on the rows (relative), "
+                f"the covariances by both routes to {self.checks.covariance:.1g} SE."
+            )
+        return tuple(out)
+
+    def __repr__(self) -> str:
+        fit, shown = self.network, self.table
+        head = [fit.modelled, f"{self.glm.formula}    n = {fit.nobs:g}", ""]
+        text = shown.head(SHOWN).to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep="")
+        more = [f"... {len(shown) - SHOWN} more rows in .table"] if len(shown) > SHOWN else []
+        foot = [
+            "",
+            f"log-likelihood {fit.llf:.4f}, deviance {fit.deviance:.4f}, AIC {fit.aic:.4f}; outcome: {fit.outcome}",
+            self.verdict,
+            *self.notes,
+        ]
+        return "\n".join([*head, text, *more, *foot])
+
+
+def shared(glm: Fit) -> Bridge:
+    """The bridge of a GLM and the one-unit network that it is: one estimate, two views."""
+    found = glm.estimate
+    names, kept = glm.names, _kept(found, len(glm.names))
+    values = covariances.coefficients(found)[kept]
+    entries = single_unit(names).entries
+    matrix = np.eye(len(names))[:, kept]
+    map_ = Correspondence(
+        columns=names,
+        own=len(names),
+        kept=kept,
+        aliased=glm.aliased,
+        entries=tuple(entries[j] for j in kept),
+        values=values,
+        matrix=matrix,
+        constant=np.zeros(len(names)),
+        weights=tuple(entries[j] for j in kept),
+        jacobian=matrix,
+        folded=False,
+        ties=(),
+    )
+    union = _union_fit(glm, None, glm)
+    apart = _shared_distances(map_, glm, union)
+    return Bridge(glm, replace(glm, view="network"), union, correspondence=map_, distances=apart)
+
+
+def _shared_distances(map_: Correspondence, glm: Fit, union: Fit) -> Distances:
+    found = glm.estimate
+    if union is not glm:
+        return _distances(map_, glm, union, known=found)
+    folded, errors = map_.coefficients, union.bse.to_numpy()
+    nothing = np.where(np.isfinite(errors), 0.0, np.nan)
+    return Distances(
+        folded=folded,
+        mle=folded,
+        errors=errors,
+        by_refit=nothing,
+        by_step=nothing,
+        joint=found.distance,
+        training=found.distance,
+        excess=0.0,
+    )
+
+
+def meet(glm: Fit, reading: Reading) -> Bridge:
+    """The bridge of a GLM and a network with weights of its own."""
+    found, union = reading.fit.estimate, reading.union
+    wide = _union_fit(glm, union, reading.fit)
+    if not found.model.network.affine:
+        hidden = clippings.clipped(found.model, reading.fit.rows, found.theta)
+        clipped = None if hidden is None else reading.fit.sample.index[hidden]
+        return Bridge(glm, reading.fit, wide, clipped=clipped)
+    map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased)
+    rows = reading.fit.rows
+    beta = np.nan_to_num(map_.coefficients)
+    agree = checks.confirm(union, reading.fed, reading.network, found.theta, beta, rows)
+    apart = checks.covariance_difference(map_, found.model.network, found.model, found.theta, rows)
+    return Bridge(
+        glm=glm,
+        network=reading.fit,
+        union=wide,
+        constrained=_constrained(map_, union, reading.fit),
+        correspondence=map_,
+        distances=_distances(map_, reading.fit, wide),
+        checks=Checks(*agree, apart),
+    )
+
+
+def _kept(found: Estimate, width: int) -> Any:
+    return np.arange(width) if found.rank is None else found.rank.kept
+
+
+def _distances(map_: Correspondence, fit: Fit, union: Fit, known: Estimate | None = None) -> Distances:
+    return distances.distances(
+        map_,
+        fit.estimate.model,
+        fit.rows,
+        mle=union.params.to_numpy(),
+        errors=union.bse.to_numpy(),
+        deviance=union.deviance,
+        dispersion=union.dispersion,
+        known=None if known is None else known.sums,
+    )
+
+
+def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:
+    """The maximum-likelihood fit of all columns: the GLM itself where it is that."""
+    wider = union is not None and union.wider
+    unfinished = glm.outcome in ("step limit", "diverged")
+    if not wider and not unfinished and glm.estimate.model.penalty.strength == 0:
+        return glm
+    names = network.names
+    model = Model(names, single_unit(names), glm.family, Penalty())
+    rows = network.rows if wider else glm.rows
+    start = None if wider or not unfinished else glm.params.to_numpy()
+    found = estimate(model, rows, start=start, limits=Limits(), nobs=glm.nobs)
+    return replace(network, estimate=found, view="glm")
+
+
+def _constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
+    """The GLM under the constraints that the network puts on it; None without any, or without finite estimate."""
+    network = correspondences.reduced(map_, union.inputs)
+    if network is None or network.inputs.matrix is None:
+        return None
+    matrix, ones = network.inputs.matrix, union.inputs.ones
+    level = correspondences.constant_level(map_, ones)
+    same = [] if ones is None else np.flatnonzero((matrix == ones[:, None]).all(axis=0)).tolist()
+    at = same[0] if same else -1
+    names = tuple(CONSTANT if j == at else name for j, name in enumerate(network.entries))
+    model = Model(names, single_unit(names), fit.family)
+    found = estimate(model, _shifted(fit, matrix, at, level), nobs=fit.nobs)
+    if found.rank is not None or found.separation is not None:
+        return None
+    over = Model(union.names, replace(network, inputs=_inputs(network.inputs, names)), fit.family)
+    return replace(fit, estimate=replace(found, model=over, rank=union.rank), view="glm")
+
+
+def _inputs(inputs: Inputs, names: tuple[str, ...]) -> Inputs:
+    return replace(inputs, names=names)
+
+
+def _shifted(fit: Fit, matrix: np.ndarray, at: int, level: float) -> Rows:
+    """The rows over combinations of their columns, with what fixed layers add as offset."""
+    rows = rows_of(fit.sample)
+    offset = rows.offset
+    if level:
+        offset = np.full((rows.n, 1), level) if offset is None else offset + level
+    return replace(rows, source=Combined(rows.source, matrix, at), offset=offset)
