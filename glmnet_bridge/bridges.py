@@ -6,6 +6,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,6 +29,8 @@ from glmnet_bridge.model import families, penalties
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import single_unit
+from glmnet_bridge.pairs import Bridge, meet, shared
+from glmnet_bridge.readings import IRLS, extended, read, wish
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -125,6 +128,176 @@ def glm(
     names = recipe.design.names
     limits = Limits(tol, max_steps)
     return _fitted(names, chosen, recipe, sample, penalty, start, limits, strict, data if keep_data else None)
+
+
+@checked_keywords
+def bridge(
+    formula: str,
+    data: Any,
+    family: Any = "binomial",
+    link: Any = None,
+    *,
+    network: Any = None,
+    inputs: Any = None,
+    activation: str | None = None,
+    train: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    momentum: float | None = None,
+    validation: float | None = None,
+    patience: int | None = None,
+    prior_weights: Any = None,
+    freq_weights: Any = None,
+    trials: Any = None,
+    offset: Any = None,
+    exposure: Any = None,
+    event: Any = None,
+    penalty: Any = None,
+    missing: str = "drop",
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    start: Any = None,
+    max_steps: int = 50,
+    tol: float = 1e-9,
+    random_state: Any = None,
+    progress: bool = False,
+    strict: bool = False,
+    keep_data: bool = True,
+) -> Bridge:
+    """Fit a GLM, put a network beside it, and map the one to the other, term by term.
+
+    Without `network`, `inputs`, `activation` and `train` the network is the GLM: both views hold one estimate.
+
+    Parameters
+    ----------
+    formula, data, family, link : as in `glm`, like all arguments not named here
+    network : a hand-built `Network`, taken as it is at `start`, or trained from there with `train`
+    inputs : what the network is fed: names of columns (`"age"`, `"site[north]"` for one level of a
+        factor), a one-sided formula ("x1 + C(g)"), or numbers aligned with the rows; by default the
+        columns that its inputs are named after, or those of the formula
+    activation : of the unit before the link, such as "relu"; the network is then no GLM, and is trained
+        (without `train` by "lbfgs", from the GLM's coefficients)
+    train : a learner ("sgd", "adam", "momentum", "nesterov", "gradient descent", "lbfgs") that trains the
+        network instead of sharing the GLM's estimate
+    epochs, batch_size, learning_rate, momentum, validation, patience : options of the learner
+    start : the network's weights, in the order of its entries or by their names; for a network that
+        is the GLM, coefficients to start from
+    random_state : seed of the learner
+    progress : draw a progress bar while training
+
+    Returns
+    -------
+    Bridge
+
+    Examples
+    --------
+    >>> import glmnet_bridge as gb
+    >>> data = {"y": [0, 1, 0, 1, 1, 0, 1, 1], "x": [0.0, 1, 2, 3, 4, 5, 6, 7]}
+    >>> br = gb.bridge("y ~ x", data)
+    >>> br.table[["glm_term", "network_term", "relation", "status"]]
+        glm_term network_term relation status
+    0  Intercept         bias     same  exact
+    1          x    kernel[x]     same  exact
+    >>> br.glm.estimate is br.network.estimate
+    True
+    """
+    wanted = wish(
+        network, inputs, activation, train, start, False, functions,
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
+        validation=validation, patience=patience, random_state=random_state, progress=progress,
+    )  # fmt: skip
+    left = glm(
+        extended(formula, data, wanted.asked, network, functions), data, family, link,
+        prior_weights=prior_weights, freq_weights=freq_weights, trials=trials, offset=offset, exposure=exposure,
+        event=event, penalty=penalty, missing=missing, functions=functions,
+        start=start if wanted.shared else None, max_steps=max_steps, tol=tol, strict=strict, keep_data=keep_data,
+    )  # fmt: skip
+    if wanted.shared:
+        return shared(left)
+    reading = read(wanted, left.recipe, left.sample, left.family, left.estimate.model.penalty, data, glm=left)
+    if not keep_data:
+        reading = replace(reading, fit=replace(reading.fit, data=None))
+    if strict and wanted.training is not None and not reading.fit.converged:
+        raise FitError(reading.fit.estimate.note)
+    return meet(left, reading)
+
+
+@checked_keywords
+def network(
+    formula: str,
+    data: Any,
+    family: Any = "binomial",
+    link: Any = None,
+    *,
+    network: Any = None,
+    inputs: Any = None,
+    activation: str | None = None,
+    train: str | None = IRLS,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    momentum: float | None = None,
+    validation: float | None = None,
+    patience: int | None = None,
+    prior_weights: Any = None,
+    freq_weights: Any = None,
+    trials: Any = None,
+    offset: Any = None,
+    exposure: Any = None,
+    event: Any = None,
+    penalty: Any = None,
+    missing: str = "drop",
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    start: Any = None,
+    max_steps: int = 50,
+    tol: float = 1e-9,
+    random_state: Any = None,
+    progress: bool = False,
+    strict: bool = False,
+    keep_data: bool = True,
+) -> Fit:
+    """The network alone: a `Fit` with `weights()`, `forward(data)`, `layers()`, `gradient()` and `information()`.
+
+    Parameters
+    ----------
+    formula, data, family, link, network, inputs, activation : as in `bridge`, like all arguments not named here
+    train : "irls" fits the one unit that the formula's GLM is, by Newton's method; a learner's name
+        trains; None evaluates the network as it is at `start`. A `network` or `inputs` that are given
+        without a learner are evaluated at `start` too
+    start : the network's weights, in the order of its entries or by their names
+
+    Returns
+    -------
+    Fit
+
+    Examples
+    --------
+    >>> import glmnet_bridge as gb
+    >>> data = {"y": [0, 1, 0, 1, 1, 0, 1, 1], "x": [0.0, 1, 2, 3, 4, 5, 6, 7]}
+    >>> net = gb.network("y ~ x", data, start=[0.0, 0.0], train=None)
+    >>> net.gradient().to_dict()
+    {'bias': 1.0, 'kernel[x]': 6.5}
+    """
+    wanted = wish(
+        network, inputs, activation, train, start, train is None, functions,
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
+        validation=validation, patience=patience, random_state=random_state, progress=progress,
+    )  # fmt: skip
+    chosen = families.named(family, link)
+    _only_log(chosen, exposure)
+    recipe, sample = samples.learn(
+        extended(formula, data, wanted.asked, network, functions), data, support=chosen.distribution.support,
+        event=event, trials=trials, prior_weights=prior_weights, freq_weights=freq_weights, offset=offset,
+        exposure=exposure, missing=missing, functions=functions,
+    )  # fmt: skip
+    if wanted.shared:
+        kept, limits = data if keep_data else None, Limits(tol, max_steps)
+        fitted = _fitted(recipe.design.names, chosen, recipe, sample, penalty, start, limits, strict, kept)
+        return replace(fitted, view="network")
+    found = read(wanted, recipe, sample, chosen, penalties.given(penalty), data, glm=None).fit
+    if strict and wanted.training is not None and not found.converged:
+        raise FitError(found.estimate.note)
+    return found if keep_data else replace(found, data=None)
 
 
 @checked_keywords

@@ -18,9 +18,11 @@ import pandas as pd
 from glmnet_bridge.data.frames import as_frame
 from glmnet_bridge.errors import BridgeError, DataError
 from glmnet_bridge.fitting import covariances
+from glmnet_bridge.mapping import views
 from glmnet_bridge.plots import Plots, spreads
-from glmnet_bridge.report import canvas, diagrams, sentences, summaries
+from glmnet_bridge.report import canvas, diagrams, maps, sentences, summaries
 from glmnet_bridge.report.documents import Document, writable
+from glmnet_bridge.report.maps import MapFacts
 from glmnet_bridge.report.sections import Figure
 from glmnet_bridge.report.summaries import Facts
 
@@ -29,19 +31,19 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
     """What the documents of a fit say."""
     estimate, family = fit.estimate, fit.family
     free = family.distribution.free_dispersion
-    states = covariances.states(estimate)
     penalised = estimate.model.penalty.strength > 0
     return Facts(
         modelled=fit.modelled,
         formula=fit.formula,
-        coefficients=fit.tidy(level=level, vcov=vcov).assign(state=list(states)),
+        coefficients=_coefficients(fit, level, vcov),
         level=level,
         statistic="t" if free else "z",
         figures={
             "nobs": fit.nobs,
             "n_read": float(fit.sample.n_read),
-            "rank": float(sum(state != "aliased" for state in states)),
+            "rank": float(views.free_parameters(estimate)),
             **{name: getattr(fit, name) for name in ("df_resid", "llf", "deviance", "null_deviance", "aic", "bic")},
+            "distance": fit.distance_to_mle,
         },
         settings=_settings(fit, vcov or "expected"),
         outcome=sentences.outcome(
@@ -51,6 +53,16 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
         notes=_notes(fit, level, vcov or "expected"),
         entries=entries(fit),
     )
+
+
+def _coefficients(fit: Any, level: float, vcov: str | None) -> pd.DataFrame:
+    """`tidy` with the state of each column; a network that is no GLM has weights instead, and nothing beside."""
+    found = fit.tidy(level=level, vcov=vcov)
+    if fit.estimate.model.network.affine:
+        return found.assign(state=list(covariances.states(fit.estimate)))
+    weights = fit.weights()
+    plain = pd.DataFrame({"term": weights["entry"], "estimate": weights["value"], "state": "finite"})
+    return plain.reindex(columns=[*found.columns, "state"])
 
 
 def _settings(fit: Any, vcov: str) -> dict[str, str]:
@@ -89,7 +101,7 @@ def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
         sentences.penalty(repr(penalty) if penalty.strength > 0 else ""),
         sentences.conditions("t" if free else "z", free, vcov, level),
         sentences.likelihood(family.name, sample.trials is not None),
-        sentences.two_languages(family.link.activation, family.distribution.loss, loss),
+        sentences.two_languages(family.link.activation, family.distribution.loss, loss, len(entries(fit)) > 0),
     )
     return tuple(text for text in found if text)
 
@@ -118,6 +130,9 @@ def entries(fit: Any) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["glm_term", "network_term", "relation", "value"])
 
 
+# --- a fit ------------------------------------------------------------------------------------
+
+
 def summary(fit: Any, level: float, vcov: str | None) -> Document:
     """The document of a fit, without figures."""
     return summaries.document(facts(fit, level, vcov))
@@ -130,37 +145,83 @@ def short(fit: Any) -> str:
 
 def notebook(fit: Any) -> str:
     """A fit at the end of a notebook cell."""
-    network = fit.estimate.model.network
-    drawn = diagrams.small_svg(
-        diagrams.edges(network, fit.estimate.theta, spreads(fit)),
-        activation=fit.family.link.activation,
-        response=fit.recipe.response.describes,
-    )
-    alt = "Diagram of the network: a line for each weight, as wide as its effect, dashed where negative"
-    return summaries.notebook(facts(fit), Figure(drawn, alt))
+    return summaries.notebook(facts(fit), _diagram(fit))
 
 
 def report(fit: Any, path: str | os.PathLike[str]) -> Path:
     """Write the document of a fit with its figures."""
     target = writable(path)
-    found = summaries.document(facts(fit), drawings(Plots((("GLM", fit),))))
-    return Document(found.title, found.parts, made_with()).write(target)
+    return _written(summaries.document(facts(fit), drawings(fit.plot)), target)
+
+
+# --- a bridge ---------------------------------------------------------------------------------
+
+
+def map_facts(bridge: Any) -> MapFacts:
+    """What the documents of a bridge say."""
+    shared = bridge.glm.estimate is bridge.network.estimate
+    return MapFacts(
+        glm=facts(bridge.glm),
+        network=None if shared else facts(bridge.network),
+        table=bridge.table,
+        verdict=bridge.verdict,
+        concepts=bridge.concepts,
+        redundant=bridge.redundant,
+        layers=bridge.network.layers(),
+        notes=tuple(bridge.notes),
+    )
+
+
+def map_summary(bridge: Any) -> Document:
+    """The document of a bridge, without figures."""
+    return maps.document(map_facts(bridge))
+
+
+def map_short(bridge: Any) -> str:
+    """A bridge in at most 25 lines."""
+    return maps.short(map_facts(bridge))
+
+
+def map_notebook(bridge: Any) -> str:
+    """A bridge at the end of a notebook cell."""
+    return maps.notebook(map_facts(bridge), _diagram(bridge.network))
+
+
+def map_report(bridge: Any, path: str | os.PathLike[str]) -> Path:
+    """Write the document of a bridge with its figures."""
+    target = writable(path)
+    return _written(maps.document(map_facts(bridge), drawings(bridge.plot)), target)
+
+
+# --- figures and files ------------------------------------------------------------------------
+
+
+def _diagram(fit: Any) -> Figure:
+    """The small drawing of a fit's network."""
+    drawn = diagrams.small_svg(
+        diagrams.edges(fit.estimate.model.network, fit.estimate.theta, spreads(fit)),
+        activation=fit.family.link.activation,
+        response=fit.recipe.response.describes,
+    )
+    alt = "Diagram of the network: a line for each weight, as wide as its effect, dashed where negative"
+    return Figure(drawn, alt)
 
 
 def drawings(plot: Plots) -> tuple[Figure, ...]:
-    """The figures of a report, with captions; those that this model has."""
+    """The figures of a report, with words; those that this model has."""
     found = [
-        ("coefficients", plot.coefficients, "Each coefficient with its limits.", "Coefficients with confidence limits"),
-        ("curve", plot.curve, "What the model says over one variable; the band is for the mean.", "Fitted curve over the data"),
-        ("network", plot.network, "The same model as a network.", "Diagram of the network"),
-        ("loss", plot.loss, "How the fit got there.", "Loss and distance to the optimum at each step"),
-        ("contours", plot.contours, "The likelihood around the estimate.", "Likelihood contours with the path of the fit"),
+        ("curve", plot.curve, "Fitted curve over the data",
+         "What the model says over one variable; the band is for the mean, not for single rows."),
+        ("network", plot.network, "Diagram of the network with a line for each weight",
+         "The model as a network: every line is one entry of the table."),
+        ("coefficients", plot.coefficients, "Coefficients with confidence limits", "Each coefficient with its limits."),
+        ("loss", plot.loss, "Mean loss and distance to the optimum at each step",
+         "How the estimate was reached: the mean loss, and how many standard errors were still to go."),
+        ("contours", plot.contours, "Contours of the likelihood with the path of each fit",
+         "The likelihood around the estimate, and the way to it."),
     ]  # fmt: skip
-    return tuple(
-        Figure(canvas.svg(drawn, name), alt, caption)
-        for name, draw, caption, alt in found
-        if (drawn := _drawn(draw)) is not None
-    )
+    made = ((name, alt, caption, _drawn(draw)) for name, draw, alt, caption in found)
+    return tuple(Figure(canvas.svg(figure, name), alt, caption) for name, alt, caption, figure in made if figure)
 
 
 def _drawn(draw: Callable[[], Any]) -> Any:
@@ -169,7 +230,22 @@ def _drawn(draw: Callable[[], Any]) -> Any:
         made = draw()
     except BridgeError:
         return None
-    return getattr(made, "figure", made) if hasattr(made, "get_xlabel") else made
+    return made.figure if hasattr(made, "get_xlabel") else made
+
+
+def _written(document: Document, target: Path) -> Path:
+    return Document(document.title, document.parts, _made_with()).write(target)
+
+
+def _made_with() -> str:
+    """The last line of a report."""
+    try:
+        return f"Made with glmnet_bridge {metadata.version('glmnet_bridge')}."
+    except metadata.PackageNotFoundError:
+        return "Made with glmnet_bridge."
+
+
+# --- frames -----------------------------------------------------------------------------------
 
 
 def augment(fit: Any, data: Any) -> pd.DataFrame:
@@ -190,11 +266,3 @@ def augment(fit: Any, data: Any) -> pd.DataFrame:
             values[rows] = fit.residuals(kind).to_numpy()
             added[f"_resid_{kind}"] = values
     return frame.assign(**{name: np.asarray(values) for name, values in added.items()})
-
-
-def made_with() -> str:
-    """The last line of a report."""
-    try:
-        return f"Made with glmnet_bridge {metadata.version('glmnet_bridge')}."
-    except metadata.PackageNotFoundError:
-        return "Made with glmnet_bridge."

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge import faces
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.fits import Fit, rows_of
 from glmnet_bridge.fitting import covariances
@@ -25,9 +28,9 @@ from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import Inputs, single_unit
 from glmnet_bridge.model.penalties import Penalty
+from glmnet_bridge.plots import Plots
 from glmnet_bridge.readings import Reading
-
-SHOWN = 12  # rows of the term map in a repr
+from glmnet_bridge.report.documents import Document
 
 
 @dataclass(frozen=True)
@@ -135,18 +138,26 @@ class Bridge:
             )
         return tuple(out)
 
+    # --- people ----------------------------------------------------------------------------
+
+    def summary(self) -> Document:
+        """All about both views and the map: `print` it, or ask it `.as_html()`, `.as_latex()`."""
+        return faces.map_summary(self)
+
     def __repr__(self) -> str:
-        fit, shown = self.network, self.table
-        head = [fit.modelled, f"{self.glm.formula}    n = {fit.nobs:g}", ""]
-        text = shown.head(SHOWN).to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep="")
-        more = [f"... {len(shown) - SHOWN} more rows in .table"] if len(shown) > SHOWN else []
-        foot = [
-            "",
-            f"log-likelihood {fit.llf:.4f}, deviance {fit.deviance:.4f}, AIC {fit.aic:.4f}; outcome: {fit.outcome}",
-            self.verdict,
-            *self.notes,
-        ]
-        return "\n".join([*head, text, *more, *foot])
+        return faces.map_short(self)
+
+    def _repr_html_(self) -> str:
+        return faces.map_notebook(self)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the summary with figures to one file; its ending says the format: .html, .md or .tex."""
+        return faces.map_report(self, path)
+
+    @property
+    def plot(self) -> Plots:
+        """The figures of both views, such as `bridge.plot.network()`: see `glmnet_bridge.plots.Plots`."""
+        return Plots((("GLM", self.glm), ("network", self.network)))
 
 
 def shared(glm: Fit) -> Bridge:

@@ -19,7 +19,7 @@ import pandas as pd
 from glmnet_bridge.data.frames import as_frame
 from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
 from glmnet_bridge.model.networks import fold
-from glmnet_bridge.report import canvas, curves, descents, diagrams, forests, surfaces
+from glmnet_bridge.report import curves, descents, diagrams, forests, sentences, surfaces
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,16 +52,28 @@ class Plots:
             return ((ONE, self._first),)
         return self.views
 
+    @property
+    def _affine(self) -> tuple[tuple[str, Any], ...]:
+        """Those that have coefficients."""
+        found = tuple(view for view in self._distinct if view[1].estimate.model.network.affine)
+        if not found:
+            raise ArgumentError("A network with hidden activations has no coefficients to draw.")
+        return found
+
     # --- coefficients ----------------------------------------------------------------------
 
     def coefficients_data(self, *, intercept: bool = False, level: float = 0.95) -> pd.DataFrame:
-        """`view, term, estimate, conf_low, conf_high`; with `intercept` the Intercept too."""
-        parts = [
-            fit.tidy(level=level)[["term", "estimate", "conf_low", "conf_high"]].assign(view=name)
-            for name, fit in self._distinct
-        ]
-        data = pd.concat(parts, ignore_index=True)
-        data = data[["view", "term", "estimate", "conf_low", "conf_high"]]
+        """`view, term, estimate, conf_low, conf_high`; with `intercept` the Intercept too.
+
+        A network that has not reached the optimum has no limits: they would lie around the wrong place.
+        """
+        parts = []
+        for name, fit in self._affine:
+            part = fit.tidy(level=level)[["term", "estimate", "conf_low", "conf_high"]]
+            if not fit.converged and fit is not self._first:
+                part = part.assign(conf_low=np.nan, conf_high=np.nan)
+            parts.append(part.assign(view=name))
+        data = pd.concat(parts, ignore_index=True)[["view", "term", "estimate", "conf_low", "conf_high"]]
         return data if intercept else data[data["term"] != "Intercept"].reset_index(drop=True)
 
     def coefficients(self, *, intercept: bool = False, level: float = 0.95, ax: Axes | None = None) -> Axes:
@@ -169,7 +181,7 @@ class Plots:
         """`view, step, x, y`: two coefficients at each step of each solver."""
         _, names = self._slice(first, second)
         parts = []
-        for view, fit in self._distinct:
+        for view, fit in self._affine:
             at = [fit.names.index(name) for name in names]
             network = fit.estimate.model.network
             steps = fit.estimate.trace.steps
@@ -183,13 +195,13 @@ class Plots:
         part, names = self._slice(first, second)
         paths = self.paths_data(*names)
         others = part.estimate.model.network.parameters - 2
-        fixed = f"; slice: the other {others} keep their estimates" if others else ""
+        fixed = f"; the other {others} coefficients keep their estimates" if others else ""
         return surfaces.draw_contours(
             surfaces.surface(part, paths),
             paths,
             names=names,
             centre=part.centre,
-            below=f"blue: 50, 90, 95, 99 % likelihood regions of the two{fixed}",
+            below=f"blue: 50, 90, 95, 99 % likelihood regions{fixed}",
             ax=ax,
         )
 
@@ -226,7 +238,7 @@ class Plots:
 
 def _solver_name(view: str, fit: Any) -> str:
     method = fit.estimate.trace.method
-    return f"{view}: {'IRLS' if method.startswith('newton') else method}"
+    return f"{view}: {'IRLS' if method.startswith('newton') else sentences.solver(method)}"
 
 
 def _two_columns(fit: Any, inputs: list[str], first: str | None, second: str | None) -> tuple[str, str]:

@@ -20,7 +20,8 @@ from glmnet_bridge.errors import ArgumentError, BridgeError, FitError, listed, n
 from glmnet_bridge.fits import Fit, rows_of
 from glmnet_bridge.fitting import descents, dispersions, losses
 from glmnet_bridge.fitting.dispersions import Degrees
-from glmnet_bridge.fitting.estimates import Estimate
+from glmnet_bridge.fitting.covariances import coefficients
+from glmnet_bridge.fitting.estimates import Estimate, estimate
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.fitting.trainings import Training, training
@@ -59,6 +60,7 @@ class Wish:
     training : the learner's options, or None where theta is given or shared
     start : (P,) weights, or None
     evaluate : whether the network is taken as it is at `start`
+    from_glm : whether training starts at the GLM's coefficients
     """
 
     network: Network | None
@@ -67,6 +69,7 @@ class Wish:
     training: Training | None
     start: Any
     evaluate: bool
+    from_glm: bool = False
 
     @property
     def own(self) -> bool:
@@ -125,7 +128,7 @@ def wish(
     if found.own or chosen is not None:
         return found
     if activation is not None and start is None:
-        return replace(found, training=training(DEFAULT_LEARNER, **options))
+        return replace(found, training=training(DEFAULT_LEARNER, **options), from_glm=asked.nothing)
     if start is None:
         what = "network=" if network is not None else "inputs="
         raise ArgumentError(
@@ -189,6 +192,8 @@ def read(
     reference = None
     if glm is not None and wanted.own and model.network.plain and glm.converged:
         reference = glm.estimate.theta
+    if wanted.from_glm:
+        wanted = replace(wanted, start=_from_glm(model, rows_of(wide), glm))
     found = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
     return Reading(Fit(found, own, wide, data, "network"), union, fed, network)
 
@@ -236,6 +241,19 @@ def _check_outputs(network: Network) -> None:
             f"The network ends in {network.outputs} linear predictors; the families of this version have one. A "
             "softmax over two units becomes one with the layer Contrast(2)."
         )
+
+
+def _from_glm(model: Model, rows: Rows, glm: Fit | None) -> Array | None:
+    """The GLM's coefficients as weights of one unit: kernel, then bias; None where they are not finite."""
+    names = model.columns
+    if glm is None:
+        beta = coefficients(estimate(Model(names, single_unit(names), model.family), rows))
+    else:
+        beta = glm.params.to_numpy()
+    by_name = dict(zip(names, beta, strict=True))
+    bias = [by_name[CONSTANT]] if CONSTANT in by_name else []
+    theta = np.array([by_name[name] for name in model.network.inputs.names] + bias)
+    return theta if np.isfinite(theta).all() else None
 
 
 def weights(start: Any, entries: tuple[str, ...]) -> Array:

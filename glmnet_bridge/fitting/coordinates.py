@@ -71,9 +71,12 @@ def choose(rows: Rows, names: tuple[str, ...], constant: int | None) -> Coordina
     if not len(at.at_dense):
         return Coordinates()
     mean, deviation, size = _moments(rows)
+    if np.isinf(size).any():
+        column = names[at.at_dense[int(np.isinf(size).argmax())]]
+        raise DataError(f"Column {column!r} has an infinite value. Drop or mend the rows that are not finite.")
     extreme = (size > LIMIT) | ((size < 1.0 / LIMIT) & (size > 0))
     if extreme.any():
-        which = [f"{names[at.at_dense[j]]} (about {size[j]:.0e})" for j in np.flatnonzero(extreme)]
+        which = [f"{names[at.at_dense[j]]!r} (about {size[j]:.0e})" for j in np.flatnonzero(extreme)]
         raise DataError(
             f"Column {listed(which)} is outside the range in which squares can be formed. "
             "Change its unit, for example multiply it by a power of ten."

@@ -10,14 +10,16 @@ columns, a linear programme), not guessed from the size of a coefficient.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
-from glmnet_bridge.errors import ArgumentError, DataError
-from glmnet_bridge.fitting import coordinates, dispersions, irls, large, linalg, separation, starts
+from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.fitting import coordinates, dispersions, edges, irls, large, linalg, separation, starts
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.fitting.separation import Separation
@@ -29,6 +31,8 @@ Array = np.ndarray
 
 # below this the information cannot tell an ill-conditioned design from aliased columns
 SUSPECT = 1e-9
+# with a standard error beyond this (columns and weights of unit size) the estimate may be on its way to infinity
+LOST = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,15 @@ class Estimate:
     covariance : (P, P) inverse expected information at dispersion 1 (with a penalty: of the
         penalised estimator, `(I+P)^-1 I (I+P)^-1`); None where inference does not apply
     outcome : "converged", "rank deficient" (converged, aliased columns left out), "separated",
-        "boundary", "step limit", "early stop", "diverged", "interrupted"
+        "boundary", "step limit", "early stop", "diverged", "interrupted", "as given" (weights that no
+        fit of ours found)
     distance : Newton decrement at theta, in standard errors; with a penalty, of the penalised
         optimum
     trace : the steps
     rank : which columns were aliased, or None
     separation : which coefficients are infinite, or None
     chi2 : Pearson's chi2 where the dispersion is free, computed in centred columns; else None
+    note : how a training ended, in a sentence, or ""
     """
 
     model: Model
@@ -62,6 +68,7 @@ class Estimate:
     rank: Rank | None = None
     separation: Separation | None = None
     chi2: float | None = None
+    note: str = ""
 
     @property
     def converged(self) -> bool:
@@ -77,14 +84,15 @@ class Limits:
     max_steps: int = 50
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.tol, int | float) and 0 < self.tol < 1):
+        if not (isinstance(self.tol, numbers.Real) and 0 < self.tol < 1):
             raise ArgumentError(f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9.")
-        if not (isinstance(self.max_steps, int) and not isinstance(self.max_steps, bool) and self.max_steps >= 0):
+        whole = isinstance(self.max_steps, numbers.Integral) and not isinstance(self.max_steps, bool)
+        if not (whole and self.max_steps >= 0):
             raise ArgumentError(f"max_steps={self.max_steps!r}: give a whole number, zero or more.")
 
 
 def estimate(
-    model: Model, rows: Rows, *, start: Array | None = None, limits: Limits | None = None, nobs: float | None = None
+    model: Model, rows: Rows, *, start: Any = None, limits: Limits | None = None, nobs: float | None = None
 ) -> Estimate:
     """Maximise the likelihood of a network of one affine layer over its columns.
 
@@ -92,7 +100,7 @@ def estimate(
     ----------
     model : its network must be the columns' own (`networks.single_unit`)
     rows : all rows
-    start : (p,) coefficients to start from, or None
+    start : (p,) coefficients to start from, or a Series or dict of them by column, or None
     limits : tolerance and step limit
     nobs : number of observations, for the dispersion in the stopping rule; rows by default
 
@@ -102,6 +110,7 @@ def estimate(
         where a column, weight or offset makes the likelihood undefined
     """
     limits = limits or Limits()
+    first = None if start is None else starts.given(start, model.columns)
     with one_blas_thread():
         constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
         axes = coordinates.choose(rows, model.columns, constant)
@@ -110,7 +119,7 @@ def estimate(
         problem = _Problem(
             model, used.standardised(axes.shift, axes.scale), axes, constant, limits, nobs or rows.n, unit
         )
-        return _examined(problem, start)
+        return _examined(problem, first)
 
 
 def weight_unit(rows: Rows) -> float:
@@ -143,7 +152,13 @@ class _Problem:
             lambda theta, want: model.sums(self.rows, theta, want),
             self._penalty(model),
             self.nobs - model.network.parameters if free else None,
+            None if model.penalty.strength > 0 else lambda theta: linalg.from_triangle(self.triangle(model, theta)),
         )
+
+    def triangle(self, model: Model, theta: Array) -> Array:
+        """R of `sqrt(w) X`, of the kept columns, with the expected weights at theta."""
+        r = linalg.rows_triangle(self.rows, _root_weight(model, theta))
+        return r if self.kept is None else linalg.triangle(r[:, self.kept]).r
 
     def _penalty(self, model: Model) -> Array | None:
         """The penalty in standard coordinates: T' D T."""
@@ -190,12 +205,35 @@ def _examined(problem: _Problem, start: Array | None) -> Estimate:
         if len(ranks.dropped):
             problem = replace(problem, kept=ranks.kept)
             path = _solve(problem, start, watch=geometric)
-    if path.outcome in ("singular", "suspicious"):
+    if start is not None and path.outcome in ("singular", "stalled"):
+        path = _solve(problem, None, watch=geometric)  # no way back from where it started
+    if path.outcome in ("singular", "suspicious") or _lost(problem, path):
         found = _separated(problem)
         if found is not None:
             return _limit(problem, found, ranks)
-        path = _solve(problem, problem.own_axes().raw(path.end.theta), watch=None)
-    return _finished(problem, path, ranks)
+        if path.outcome != "converged":
+            path = _solve(problem, problem.own_axes().raw(path.end.theta), watch=None)
+    return _finished(problem, _on_edge(problem, path), ranks)
+
+
+def _lost(problem: _Problem, path: irls.Path) -> bool:
+    """Whether a standard error is so large that Newton may have come to rest on its way to infinity."""
+    if path.outcome != "converged" or path.end.factor is None:
+        return False
+    return bool((path.end.factor.inverse().diagonal() > LOST**2).any())
+
+
+def _on_edge(problem: _Problem, path: irls.Path) -> irls.Path:
+    """The path, or one that slides along the edge of the link's domain where Newton's steps run into it."""
+    model = problem.reduced()
+    if not edges.has(model.family):
+        return path
+    stopped = path.outcome in ("stalled", "singular") or _leaves(problem, model, path.end)
+    if not stopped and not edges.touching(model, problem.rows, path.end.theta):
+        return path
+    theta = starts.start(model, problem.rows, problem.position())
+    limits = problem.limits
+    return edges.slide(problem.objective(model), model, problem.rows, theta, limits.tol, limits.max_steps)
 
 
 def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]], bool] | None) -> irls.Path:
@@ -204,7 +242,7 @@ def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]],
     if start is None:
         theta = starts.start(model, problem.rows, problem.position())
     else:
-        theta = problem.own_axes().own(_checked_start(start, problem))
+        theta = problem.own_axes().own(start if problem.kept is None else start[problem.kept])
     path = None
     if large.worthwhile(model, problem.rows):
         path = large.solve(objective, model, problem.rows, theta, problem.limits.tol, problem.limits.max_steps)
@@ -219,38 +257,8 @@ def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]],
             watch=watch,
         )
     if not np.isfinite(path.end.sums.loglik):
-        _complain(problem)
+        raise starts.impossible(model, problem.rows)
     return path
-
-
-def _checked_start(start: Array, problem: _Problem) -> Array:
-    beta = np.asarray(start, dtype=float).ravel()
-    names = problem.model.columns
-    if problem.kept is not None and len(beta) == len(names):
-        beta = beta[problem.kept]
-    expected = len(names) if problem.kept is None else len(problem.kept)
-    if len(beta) != expected or not np.isfinite(beta).all():
-        raise ArgumentError(
-            f"start has {len(beta)} numbers; give {len(names)} finite ones, in the order {', '.join(names)}."
-        )
-    return beta
-
-
-def _complain(problem: _Problem) -> None:
-    """The likelihood is not a number at a start inside its domain: find the culprit among the columns."""
-    for block in problem.rows.blocks():
-        matrix = block.columns.matrix()
-        bad = ~np.isfinite(matrix)
-        if bad.any():
-            row, column = (int(i) for i in np.argwhere(bad)[0])
-            raise DataError(
-                f"Column {problem.model.columns[column]} has the value {matrix[row, column]}. "
-                "Remove or replace rows that are not finite."
-            )
-    raise DataError(
-        f"The likelihood ({problem.model.family.title}) is not finite at the start. "
-        "Give start= with a valid linear predictor in every row, or another link."
-    )
 
 
 def geometric(steps: list[Step]) -> bool:
@@ -302,10 +310,7 @@ def _separated(problem: _Problem) -> Separation | None:
     if sides is None:
         return None
     kept = np.arange(len(problem.model.columns)) if problem.kept is None else problem.kept
-    found = separation.prove(problem.rows, sides, kept)
-    if found is None or problem.axes.to_raw is None:
-        return found
-    return replace(found, direction=problem.axes.to_raw @ found.direction)
+    return separation.prove(problem.rows.standardised(None, None), sides, kept)
 
 
 def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate:
@@ -334,9 +339,7 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
     outcome = {"converged": "rank deficient" if aliased else "converged", "singular": "diverged"}.get(
         path.outcome, path.outcome
     )
-    if outcome in ("stalled", "step limit") and _at_boundary(problem, model, end):
-        outcome = "boundary"
-    elif outcome in ("stalled", "suspicious"):
+    if outcome in ("stalled", "suspicious"):
         outcome = "step limit"
     unit, root = problem.unit, problem.root
     steps = tuple(
@@ -344,6 +347,8 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
         for step in path.steps
     )
     covariance = _covariance(problem, model, sums, end)
+    if outcome == "boundary":
+        covariance = np.full((len(end.theta), len(end.theta)), np.nan)  # there the information says nothing of errors
     return Estimate(
         model=model,
         theta=axes.raw(end.theta),
@@ -362,7 +367,7 @@ def _chi2(problem: _Problem, model: Model, sums: Sums, theta: Array) -> float | 
     if not model.family.distribution.free_dispersion:
         return None
     if model.family.name == "gaussian":
-        return -2.0 * sums.loglik * problem.unit
+        return -2.0 * sums.loglik * problem.unit + 0.0
     return dispersions.pearson_chi2(model, problem.rows, theta) * problem.unit
 
 
@@ -376,9 +381,9 @@ def _in_columns(sums: Sums, axes: Coordinates, unit: float) -> Sums:
     )
 
 
-def _at_boundary(problem: _Problem, model: Model, end: irls.Point) -> bool:
+def _leaves(problem: _Problem, model: Model, end: irls.Point) -> bool:
     """Whether the next step leaves the link's domain."""
-    if end.step is None:
+    if end.step is None or end.decrement <= problem.limits.tol:
         return False
     return not np.isfinite(model.sums(problem.rows, end.theta + end.step, "value").loglik)
 
@@ -398,9 +403,7 @@ def _covariance(problem: _Problem, model: Model, sums: Sums, end: irls.Point) ->
     used = linalg.factor(sums.expected)
     if used is not None and used.rcond >= linalg.DOUBTFUL:
         return axes.covariance(used.inverse())
-    r = linalg.rows_triangle(problem.rows, _root_weight(model, end.theta))
-    at = slice(None) if problem.kept is None else problem.kept
-    r = r[:, at] if problem.kept is None else linalg.triangle(r[:, at]).r
+    r = problem.triangle(model, end.theta)
     if r.shape[0] < r.shape[1] or not (np.abs(np.diag(r)) > 0).all():
         return None
     return axes.covariance(linalg.inverse_from_triangle(r))

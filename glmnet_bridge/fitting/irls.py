@@ -27,6 +27,7 @@ Array = np.ndarray
 Evaluate = Callable[[Array, str], Sums]
 
 HALVINGS = 40
+SQUARED = 1e-12  # below this condition the sums, in which it is squared, hold no digit of a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,14 @@ class Objective:
     evaluate : (theta, want) -> Sums, see `Model.sums`
     penalty : (P, P) second derivative of the penalty, or None
     residual_df : to estimate the dispersion for the decrement; None where it is known to be 1
+    exact : theta -> factor of the expected information by QR, for columns so nearly collinear that
+        the sums have lost it; None where there is no such way
     """
 
     evaluate: Evaluate
     penalty: Array | None = None
     residual_df: float | None = None
+    exact: Callable[[Array], Factor | None] | None = None
 
     def value(self, theta: Array, loglik: float) -> float:
         return loglik if self.penalty is None else loglik - 0.5 * float(theta @ self.penalty @ theta)
@@ -62,6 +66,8 @@ class Objective:
         if used is None and sums.expected is not sums.observed:
             sums = self.evaluate(theta, "both")
             used = None if sums.expected is None else factor(self._with_penalty(sums.expected))
+        if self.exact is not None and (used is None or used.rcond < SQUARED):
+            used = self.exact(theta) or used
         score = self.slope(theta, sums.score)
         step = None if used is None else used.solve(score)
         return self._point(theta, sums, used, score, step)
@@ -160,11 +166,18 @@ def newton(
         there = search(objective, here)
         if there is None:
             # at the level of rounding no step can improve: that is the optimum to working precision
-            return Path(here, tuple(record.steps), "converged" if here.decrement <= 1e-6 else "stalled")
+            return Path(here, tuple(record.steps), "converged" if _settled(here) else "stalled")
         here, polished = there, done
         record.add(here)
     outcome = "singular" if here.step is None else "converged" if here.decrement <= tol else "step limit"
     return Path(here, tuple(record.steps), outcome)
+
+
+def _settled(here: Point) -> bool:
+    """Whether the step left is rounding: in standard errors, or, where these are tiny, in theta itself."""
+    if here.decrement <= 1e-6 or here.step is None:
+        return here.step is not None
+    return float(np.abs(here.step).max()) <= 64.0 * np.finfo(float).eps * float(np.abs(here.theta).max())
 
 
 def search(objective: Objective, here: Point) -> Point | None:

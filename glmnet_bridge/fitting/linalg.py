@@ -82,6 +82,16 @@ def triangle(matrix: Array) -> Triangle:
     return Triangle(np.linalg.qr(matrix, mode="r"))
 
 
+def from_triangle(r: Array) -> Factor | None:
+    """The factor of `R'R`; None where R is singular to working precision."""
+    scale = np.sqrt((r * r).sum(axis=0))
+    if r.shape[0] < r.shape[1] or not scale.min(initial=1.0) > 0.0:
+        return None
+    upper = r / scale
+    rcond = float(lapack.dtrcon(upper)[0])
+    return Factor(upper, scale, rcond * rcond) if rcond > 1e-13 else None
+
+
 def rows_triangle(rows: Rows, root: object = None) -> Array:
     """R of the whole design, `(min(n, p), p)`; `root(block)` gives row factors `(m,)`, e.g. the root of w."""
 

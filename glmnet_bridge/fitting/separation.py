@@ -33,7 +33,7 @@ WORDS: dict[str | None, tuple[str, str, str]] = {
     None: ("ones", "zeros", "fitted perfectly"),
 }
 DISTINCT = 2_000_000  # entries of the table of distinct rows; with more, rows are read block by block
-MOST_TRIED = 24  # columns that are tried to be left out of the equation that is shown
+MOST_TRIED = 12  # columns that are tried to be left out of the equation that is shown
 NEXT = (
     "Merge or drop what separates the data, fit with a ridge penalty (penalty=gb.penalties.ridge(1)), "
     "or use bias-reduced (Firth) estimation."

@@ -9,10 +9,14 @@ least-squares fit of the linked responses, pulled inside their range.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+import pandas as pd
 
 from glmnet_bridge.data.rows import Block, Rows
-from glmnet_bridge.errors import FitError
+from glmnet_bridge.errors import ArgumentError, DataError, FitError, listed, nearest
 from glmnet_bridge.fitting.linalg import factor
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.models import Model, Sums
@@ -47,6 +51,54 @@ def start(model: Model, rows: Rows, constant: int | None) -> Array:
     raise FitError(
         f"No starting value lies inside the domain of the {model.family.link.name} link "
         f"({model.family.title}). Give start=, one number per column, with a valid linear predictor in every row."
+    )
+
+
+def given(start: Any, names: tuple[str, ...]) -> Array:
+    """What the caller gave as `start=`, as `(p,)` numbers in the order of the columns.
+
+    Raises
+    ------
+    ArgumentError
+        unless it is one finite number per column, in their order or by their names
+    """
+    what = f"start= takes {len(names)} finite numbers, in the order {listed(names, 12)}, or a Series or dict by name"
+    if isinstance(start, pd.Series) and not isinstance(start.index, pd.RangeIndex) or isinstance(start, Mapping):
+        labels = dict(start.items())
+        odd = [name for name in labels if name not in names]
+        lacking = [name for name in names if name not in labels]
+        if odd or lacking:
+            found = f"has {odd[0]!r}, which is no column.{nearest(odd[0], names)}" if odd else f"lacks {lacking[0]!r}."
+            raise ArgumentError(f"start= {found} {what}.")
+        start = [labels[name] for name in names]
+    try:
+        beta = np.asarray(start)
+        beta = beta.astype(float) if beta.dtype.kind in "fiubO" else np.zeros(0)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"start= holds something else than numbers. {what}.") from None
+    beta = beta.ravel()
+    if len(beta) != len(names) or not (np.abs(beta) < 1e100).all():
+        found = f"has {len(beta)} of them" if len(beta) != len(names) else "has a nan, or a number beyond 1e100"
+        raise ArgumentError(f"{what}; this {found}.")
+    return beta
+
+
+def impossible(model: Model, rows: Rows) -> DataError:
+    """Why the likelihood is not a number at a start inside its domain: the column and row to blame, if there is one."""
+    first = 0
+    for block in rows.blocks():
+        matrix = block.columns.matrix()
+        bad = ~np.isfinite(matrix)
+        if bad.any():
+            row, column = (int(i) for i in np.argwhere(bad)[0])
+            return DataError(
+                f"Column {model.columns[column]!r} is {matrix[row, column]:g} in row {first + row} (counted from 0). "
+                "Drop or mend the rows that are not finite."
+            )
+        first += len(matrix)
+    return DataError(
+        f"The likelihood ({model.family.title}) is not finite at the start. "
+        "Give start= with a valid linear predictor in every row, or another link."
     )
 
 

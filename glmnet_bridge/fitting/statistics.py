@@ -8,6 +8,8 @@ where it is estimated and normal where it is known.
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 from scipy import special
 
@@ -82,8 +84,10 @@ def confidence_level(level: float, alpha: float | None) -> float:
     ArgumentError
         for a level outside (0, 1)
     """
-    chosen = level if alpha is None else 1.0 - alpha
-    if not (isinstance(chosen, int | float) and 0.0 < chosen < 1.0):
+    chosen: object = level
+    if alpha is not None:
+        chosen = 1.0 - alpha if isinstance(alpha, numbers.Real) else alpha
+    if not (isinstance(chosen, numbers.Real) and 0.0 < chosen < 1.0):
         what = f"level={level!r}" if alpha is None else f"alpha={alpha!r}"
         raise ArgumentError(f"{what}: give a number between 0 and 1, such as level=0.95.")
     return float(chosen)

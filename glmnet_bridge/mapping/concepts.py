@@ -15,6 +15,7 @@ from glmnet_bridge.data.rows import Array
 from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.estimates import Estimate
+from glmnet_bridge.mapping.correspondences import is_bias
 
 # what a loss function leaves when every row is fitted perfectly; families not named here leave nothing
 LEAST_LOSS = {
@@ -35,7 +36,7 @@ def concepts(estimate: Estimate, sample: Sample, dispersion: float, inputs: int)
     """
     family = estimate.model.family
     rows = [
-        ("linear predictor eta", "value before the output activation", f"offset + {_counted(inputs, 'input')}"),
+        ("linear predictor eta", "value before the output activation", f"sum of {inputs} weighted inputs"),
         (f"link: {family.link.name}", "inverse of the output activation", family.link.activation),
         (f"distribution: {family.name}", "loss function", family.distribution.loss),
         *_likelihood(estimate, sample),
@@ -134,7 +135,7 @@ def _decay(strength: float) -> str:
 
 def _bias(estimate: Estimate) -> str:
     entries = estimate.model.network.entries
-    found = [value for name, value in zip(entries, estimate.theta, strict=True) if "bias" in name.split("[")[0]]
+    found = [value for name, value in zip(entries, estimate.theta, strict=True) if is_bias(name)]
     return "none" if not found else ", ".join(f"{value:.6g}" for value in found[:3])
 
 

@@ -238,9 +238,8 @@ def constant_level(correspondence: Correspondence, ones: Array | None) -> float:
 
 
 def written(weights: Array, names: tuple[str, ...], constant: float = 0.0, times: str = "*") -> str:
-    """A combination in words, what is added before what is taken away: `kernel[g=b] - kernel[g=a]`."""
-    used = np.flatnonzero(weights)
-    order = [*used[weights[used] > 0], *used[weights[used] < 0]]
+    """A combination in words, a bias first, then what is added, then what is taken away."""
+    order = sorted(np.flatnonzero(weights), key=lambda j: (weights[j] < 0, not is_bias(names[j])))
     parts = [_part(float(weights[j]), names[j], times) for j in order[:MOST]]
     if len(order) > MOST:
         parts.append(f"+ {len(order) - MOST} more")
@@ -248,6 +247,11 @@ def written(weights: Array, names: tuple[str, ...], constant: float = 0.0, times
         parts.append(f"{'-' if constant < 0 else '+'} {abs(constant):.6g}")
     text = " ".join(parts)
     return text[2:] if text.startswith("+ ") else f"-{text[2:]}" if text.startswith("- ") else text
+
+
+def is_bias(entry: str) -> bool:
+    """Whether a weight's name says that it is a bias."""
+    return entry.split("[")[0].endswith("bias")
 
 
 def _part(weight: float, name: str, times: str) -> str:

@@ -194,6 +194,8 @@ def feed(
         return _of_numbers(asked.numbers, data, kept, wanted)
     if asked.formula is not None:
         fed = _of_formula(asked.formula, design, data, index, kept)
+        if wanted is not None and set(wanted) == set(fed.names):
+            fed = _in_order(fed, wanted)  # a formula's columns come in an order that nobody chose
     elif asked.names is not None:
         fed = _of_names(asked.names, design, data, index, kept)
     else:

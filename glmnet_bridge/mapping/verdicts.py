@@ -10,6 +10,7 @@ import numpy as np
 from glmnet_bridge.errors import listed
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.unions import CONSTANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,12 @@ def _short(case: Case) -> str:
     subject = "The network is a constrained GLM" if case.map_.ties else "Every GLM term is read off the weights"
     if not np.isfinite(case.apart.joint):
         return f"{subject}, but at these weights the information is singular, so that no distance is known."
+    toll = ""
+    if case.constrained is not None:
+        toll = f", of which the constraint costs {case.constrained:.4g}"
     return (
-        f"{subject}, but they are {_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}; "
-        f"the deviance is {case.apart.excess:.4g} above the minimum."
+        f"{subject}, but the weights are {_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}; "
+        f"the deviance is {case.apart.excess:.4g} above the minimum{toll}."
     )
 
 
@@ -96,9 +100,12 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
         parts.append(f"It leaves out {listed(alone)} ({listed([tie.text for tie in map_.ties if len(tie.columns) == 1])}).")
     if together:
         parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
-    if len(map_.columns) > map_.own:
-        extra = listed(list(map_.columns[map_.own :]), 4)
-        parts.append(f"It also uses {extra}, which the formula lacks; distances are to the model with both.")
+    added = map_.columns[map_.own :]
+    extra = [name for name in added if name != CONSTANT]
+    if CONSTANT in added:
+        parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")
+    if extra:
+        parts.append(f"It also uses {listed(extra, 4)}, which the formula lacks; distances are to the model with both.")
     directions = 0 if shared else map_.null.shape[1]
     if directions:
         plural = "one direction" if directions == 1 else f"{directions} directions"

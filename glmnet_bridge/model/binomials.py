@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from glmnet_bridge.model.kernels import divergence
+from glmnet_bridge.model.kernels import divergence, quiet
 
 Array = np.ndarray
 ROOT_TWO, ROOT_TWO_OVER_PI = np.sqrt(2.0), np.sqrt(2.0 / np.pi)
@@ -32,8 +32,7 @@ def _log(p: Array, complement: Array) -> Array:
 
 def _times(y: Array, ratio: Array) -> Array:
     """`y * ratio`, with 0 where y is 0 although the ratio is infinite."""
-    with np.errstate(invalid="ignore"):
-        return np.where(y == 0.0, 0.0, y * ratio)
+    return np.where(y == 0.0, 0.0, y * ratio)
 
 
 class Logit:
@@ -111,6 +110,7 @@ class _Binomial:
         return None
 
     @property
+    @quiet
     def loglik(self) -> Array:
         y = self.y
         pure = (y == 0) | (y == 1)
@@ -120,16 +120,18 @@ class _Binomial:
         return ones if self.valid is None else np.where(self.valid, ones, -np.inf)
 
     @property
+    @quiet
     def score(self) -> Array:
         return _times(self.y, self.over_p) - _times(1.0 - self.y, self.over_q)
 
     @property
+    @quiet
     def expected(self) -> Array:
-        with np.errstate(invalid="ignore", over="ignore"):
-            both = self.over_p * self.over_q
+        both = self.over_p * self.over_q
         return np.where(np.isnan(both), 0.0, both)
 
     @property
+    @quiet
     def observed(self) -> Array:
         return _times(self.y, self.event_curve) + _times(1.0 - self.y, self.other_curve)
 

@@ -34,7 +34,7 @@ class Local(Protocol):
     observed: Array
 
 
-def _quiet(method: Callable[[Any], Array]) -> Callable[[Any], Array]:
+def quiet(method: Callable[[Any], Array]) -> Callable[[Any], Array]:
     """Where the true value is beyond the largest number, infinity is the answer and not a reason to warn."""
 
     @functools.wraps(method)
@@ -122,17 +122,17 @@ class PoissonIdentity(_Positive):
         return self._inside(-divergence(self.y, np.log(self.eta), self.eta - self.y))
 
     @property
-    @_quiet
+    @quiet
     def score(self) -> Array:
         return (self.y - self.eta) / self.eta
 
     @property
-    @_quiet
+    @quiet
     def expected(self) -> Array:
         return 1.0 / self.eta
 
     @property
-    @_quiet
+    @quiet
     def observed(self) -> Array:
         return self.y / self.eta / self.eta
 
@@ -150,7 +150,7 @@ class PoissonSqrt(_Positive):
         return self._inside(-divergence(self.y, 2.0 * np.log(self.eta), self.mean - self.y))
 
     @property
-    @_quiet
+    @quiet
     def score(self) -> Array:
         return 2.0 * (self.y / self.eta - self.eta)
 
@@ -159,7 +159,7 @@ class PoissonSqrt(_Positive):
         return np.full_like(self.eta, 4.0)
 
     @property
-    @_quiet
+    @quiet
     def observed(self) -> Array:
         return 2.0 * (1.0 + self.y / self.eta / self.eta)
 
@@ -187,7 +187,7 @@ class GammaLog:
         return np.ones_like(self.rise)
 
     @property
-    @_quiet
+    @quiet
     def observed(self) -> Array:
         return np.exp(self.distance)
 
@@ -201,7 +201,7 @@ class GammaInverse(_Positive):
         return 1.0 / self.eta
 
     @property
-    @_quiet
+    @quiet
     def loglik(self) -> Array:
         return self._inside(-excess(self.y * self.eta - 1.0, np.log(self.y) + np.log(self.eta)))
 
@@ -210,7 +210,7 @@ class GammaInverse(_Positive):
         return self.mean - self.y
 
     @property
-    @_quiet
+    @quiet
     def expected(self) -> Array:
         return self.mean**2
 
@@ -223,22 +223,22 @@ class GammaIdentity(_Positive):
     __slots__ = ()
 
     @property
-    @_quiet
+    @quiet
     def loglik(self) -> Array:
         return self._inside(-excess(self.y / self.eta - 1.0, np.log(self.y) - np.log(self.eta)))
 
     @property
-    @_quiet
+    @quiet
     def score(self) -> Array:
         return (self.y / self.eta - 1.0) / self.eta
 
     @property
-    @_quiet
+    @quiet
     def expected(self) -> Array:
         return 1.0 / self.eta**2
 
     @property
-    @_quiet
+    @quiet
     def observed(self) -> Array:
         return (2.0 * self.y / self.eta - 1.0) / self.eta / self.eta
 
@@ -261,7 +261,7 @@ class InverseGaussianSquare(_Positive):
         return 0.5 * (self.mean - self.y)
 
     @property
-    @_quiet
+    @quiet
     def expected(self) -> Array:
         return 0.25 * self.mean / self.eta
 
@@ -280,12 +280,12 @@ class InverseGaussianLog:
             self.rise = np.expm1(np.log(y) - eta)
 
     @property
-    @_quiet
+    @quiet
     def loglik(self) -> Array:
         return -0.5 * self.rise * (self.rise / self.y)
 
     @property
-    @_quiet
+    @quiet
     def score(self) -> Array:
         return self.rise * self.inverse
 
@@ -294,7 +294,7 @@ class InverseGaussianLog:
         return self.inverse
 
     @property
-    @_quiet
+    @quiet
     def observed(self) -> Array:
         return self.inverse * (1.0 + 2.0 * self.rise)
 
@@ -333,22 +333,22 @@ class GaussianLog:
         self.residual = y - self.mean
 
     @property
-    @_quiet
+    @quiet
     def loglik(self) -> Array:
         return -0.5 * self.residual**2
 
     @property
-    @_quiet
+    @quiet
     def score(self) -> Array:
         return self.residual * self.mean
 
     @property
-    @_quiet
+    @quiet
     def expected(self) -> Array:
         return self.mean**2
 
     @property
-    @_quiet
+    @quiet
     def observed(self) -> Array:
         return self.mean * (self.mean - self.residual)
 
@@ -364,21 +364,21 @@ class GaussianInverse:
         self.residual = y - self.mean
 
     @property
-    @_quiet
+    @quiet
     def loglik(self) -> Array:
         return np.where(self.valid, -0.5 * self.residual**2, -np.inf)
 
     @property
-    @_quiet
+    @quiet
     def score(self) -> Array:
         return -self.residual * self.mean**2
 
     @property
-    @_quiet
+    @quiet
     def expected(self) -> Array:
         return self.mean**4
 
     @property
-    @_quiet
+    @quiet
     def observed(self) -> Array:
         return self.mean**3 * (self.mean - 2.0 * self.residual)

@@ -47,12 +47,15 @@ def draw_loss(data: pd.DataFrame, *, loss: str, best: float, below: str = "") ->
 
 
 def _finish(lower: Axes, data: pd.DataFrame) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     lower.set_yscale("log")
     lower.axhline(1.0, color=canvas.DATA, linewidth=1.0, linestyle="dotted")
-    lower.annotate("one standard error", (1, 1.0), (-2, 4), xycoords=("axes fraction", "data"), ha="right",
+    lower.annotate("one standard error", (1, 1.0), (-2, -11), xycoords=("axes fraction", "data"), ha="right",
                    textcoords="offset points", fontsize=8.5, color=canvas.DATA)  # fmt: skip
     lower.set_ylabel("distance to the\noptimum in SE")
     lower.set_xlabel("epoch (for IRLS: step)")
     lengths = data.groupby("view")["epoch"].max()
+    lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(lengths) > 1 and lengths.max() > 30 * max(lengths.min(), 1):
         lower.set_xscale("symlog", linthresh=max(lengths.min(), 1))

@@ -68,8 +68,8 @@ def _text_pairs(items: tuple[tuple[str, str], ...]) -> str:
     return "\n".join(lines)
 
 
-def text_table(table: Table, most: int | None = None) -> str:
-    """The table under its caption, columns aligned at the decimal point; at most `most` rows."""
+def text_table(table: Table, most: int | None = None, where: str = "") -> str:
+    """The table under its caption, columns aligned at the decimal point; at most `most` rows, the rest is `where`."""
     cells = table.cells()
     rows = len(table.frame)
     shown = rows if most is None or rows <= most else most - 1
@@ -81,7 +81,7 @@ def text_table(table: Table, most: int | None = None) -> str:
         pad = str.ljust if column.kind == "text" else str.rjust
         for i, cell in enumerate([column.heading, *body]):
             lines[i] += ("  " if number else "") + pad(cell, width)
-    rest = [f"... {numbers.counted(rows - shown, 'more row')}; summary() shows all"] if shown < rows else []
+    rest = [f"... {numbers.counted(rows - shown, 'more row')}; {where}"] if shown < rows else []
     head = [table.caption] if table.caption else []
     return "\n".join([*head, *(line.rstrip() for line in lines), *rest])
 

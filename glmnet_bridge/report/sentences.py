@@ -22,20 +22,29 @@ _ENDS = {
     "early stop": "stopped early",
     "diverged": "diverged",
     "interrupted": "interrupted",
+    "as given": "weights as given, not fitted",
 }
 
 
 def outcome(word: str, steps: int, method: str, distance: float, penalised: bool) -> str:
     """`converged after 5 steps of Newton's method (IRLS), 3e-15 SE from the maximum of the likelihood`."""
-    ended = f"{_ENDS.get(word, word)} after {numbers.counted(steps, 'step')} of {solver(method)}"
+    ended = _ENDS.get(word, word)
+    if method != "none":
+        ended = f"{ended} after {numbers.counted(steps, _unit(method))} of {solver(method)}"
     if numbers.is_missing(distance):
         return ended
     optimum = "the penalised maximum" if penalised else "the maximum of the likelihood"
     return f"{ended}, {numbers.distance(distance)} SE from {optimum}"
 
 
+def _unit(method: str) -> str:
+    return "step" if method.startswith("newton") or method == "lbfgs" else "epoch"
+
+
 def solver(method: str) -> str:
     """The name that people know a solver by."""
+    if method.startswith("newton on"):
+        return f"Newton's method (IRLS){method.removeprefix('newton')}"
     return _SOLVERS.get(method, method)
 
 
@@ -129,12 +138,13 @@ def weights(prior: bool, freq: bool, trials: bool, offset: bool) -> str:
     return f"Each row comes with {' and '.join(given)}." if given else ""
 
 
-def two_languages(activation: str, loss: str, mean_loss: float) -> str:
+def two_languages(activation: str, loss: str, mean_loss: float, one_unit: bool) -> str:
     """The one sentence of every report that joins both vocabularies."""
     said = "" if numbers.is_missing(mean_loss) else f" (here {numbers.significant(mean_loss, 5)})"
+    start = "As a network this is one unit on the same columns" if one_unit else "In the words of networks"
     return (
-        f"As a network this is one unit on the same columns: activation = inverse link ({activation}), bias = Intercept, "
-        f"mean loss = {loss} per row{said}, and maximum likelihood is the minimum of that loss."
+        f"{start}: activation = inverse link ({activation}), bias = Intercept, mean loss = {loss} per row{said}, "
+        "and maximum likelihood is the minimum of that loss."
     )
 
 

@@ -33,7 +33,7 @@ class Facts:
     coefficients : `term, estimate, std_error, statistic, p_value, conf_low, conf_high, state`
     level : of the limits
     statistic : "z" or "t"
-    figures : nobs, n_read, rank, df_resid, llf, deviance, null_deviance, aic, bic, by name
+    figures : nobs, n_read, rank, df_resid, llf, deviance, null_deviance, aic, bic, distance, by name
     settings : what was chosen, in short pairs: dispersion, standard errors, penalty
     outcome : how the fit ended, in words
     warnings : what the reader must know before any number
@@ -58,7 +58,7 @@ def document(facts: Facts, figures: tuple[Figure, ...] = ()) -> Document:
     """All about a fit: the document of `summary()` and, with figures, of `report()`."""
     parts: list[Part] = [Paragraph(facts.formula, "lead")]
     parts += [Paragraph(text, "warning") for text in facts.warnings]
-    parts += [coefficient_table(facts), Pairs(_pairs(facts)), Paragraph(f"Outcome: {facts.outcome}.")]
+    parts += [coefficient_table(facts), pairs(facts), Paragraph(f"Outcome: {facts.outcome}.")]
     parts += [Paragraph(text, "note") for text in facts.notes]
     if figures:
         parts += [Heading("Figures"), *figures]
@@ -76,7 +76,7 @@ def notebook(facts: Facts, drawing: Figure | None = None) -> str:
     parts.append(table)
     if rest > 0:
         parts.append(Paragraph(f"... {numbers.counted(rest, 'more row')}: summary() and tidy() have them all.", "note"))
-    parts += [Pairs(_pairs(facts)), Paragraph(f"Outcome: {facts.outcome}.")]
+    parts += [pairs(facts), Paragraph(f"Outcome: {facts.outcome}.")]
     parts += [Paragraph(text, "note") for text in facts.notes[:-1]]
     inside: list[Part] = [Paragraph(facts.notes[-1])] if facts.notes else []
     inside += [drawing] if drawing is not None else []
@@ -87,21 +87,21 @@ def notebook(facts: Facts, drawing: Figure | None = None) -> str:
 
 def short(facts: Facts) -> str:
     """At most 25 lines for a terminal."""
-    head = [facts.modelled, *_clipped(facts.formula, 2), ""]
-    tail = [""] + _clipped(f"{_likelihood(facts)}.", 2) + _clipped(f"Outcome: {facts.outcome}.", 2)
+    head = [facts.modelled, *clipped(facts.formula, 2), ""]
+    tail = [""] + clipped(f"{likelihood(facts)}.", 2) + clipped(f"Outcome: {facts.outcome}.", 2)
     for text in facts.warnings:
-        tail += _clipped(text, 2)
-    table = coefficient_table(facts, caption=False)
+        tail += clipped(text, 2)
+    table = coefficient_table(facts, caption="")
     room = max(REPR_LINES - len(head) - len(tail[:12]) - 2, 4)
-    return "\n".join([*head, renderers.text_table(table, room), *tail[:12]])
+    return "\n".join([*head, renderers.text_table(table, room, "summary() shows all"), *tail[:12]])
 
 
-def coefficient_table(facts: Facts, caption: bool = True) -> Table:
+def coefficient_table(facts: Facts, caption: str = "Coefficients") -> Table:
     """Estimates, errors, tests and limits; words where there is no number."""
     percent = sentences.percent(facts.level)
     return Table(
         _worded(facts.coefficients),
-        f"Coefficients, with {percent} % limits" if caption else "",
+        f"{caption}, with {percent} % limits" if caption else "",
         (
             Column("term", "coefficient"),
             Column("estimate", "estimate", "estimate"),
@@ -141,7 +141,8 @@ def _worded(frame: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def _pairs(facts: Facts) -> tuple[tuple[str, str], ...]:
+def pairs(facts: Facts) -> Pairs:
+    """The numbers of a fit, one by one."""
     get = facts.figures.get
     used, read = get("nobs", float("nan")), get("n_read", float("nan"))
     rows = numbers.count(used) if used == read else f"{numbers.count(used)} of {numbers.count(read)} rows"
@@ -156,10 +157,11 @@ def _pairs(facts: Facts) -> tuple[tuple[str, str], ...]:
         ("AIC", numbers.likelihood(get("aic", float("nan")))),
         ("BIC", numbers.likelihood(get("bic", float("nan")))),
     ]
-    return tuple((name, value) for name, value in found if value)
+    return Pairs(tuple((name, value) for name, value in found if value))
 
 
-def _likelihood(facts: Facts) -> str:
+def likelihood(facts: Facts) -> str:
+    """The numbers of a fit in one line."""
     value = {name: numbers.likelihood(number) for name, number in facts.figures.items()}
     return (
         f"n = {numbers.count(facts.figures['nobs'])}, log-likelihood {value['llf']}, deviance {value['deviance']} "
@@ -167,6 +169,7 @@ def _likelihood(facts: Facts) -> str:
     )
 
 
-def _clipped(words: str, most: int) -> list[str]:
+def clipped(words: str, most: int) -> list[str]:
+    """At most `most` lines of text."""
     lines = textwrap.wrap(words, renderers.WIDTH, break_on_hyphens=False)
     return lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][: renderers.WIDTH - 4]} ..."]

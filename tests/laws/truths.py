@@ -105,6 +105,15 @@ DENSITIES = {
 }
 
 
+CANONICAL = {
+    "binomial": "logit",
+    "poisson": "log",
+    "gaussian": "identity",
+    "gamma": "inverse",
+    "inverse_gaussian": "1/mu^2",
+}
+
+
 # --- what a kernel should say ----------------------------------------------------------------------
 
 

@@ -1,0 +1,218 @@
+"""The lists that the laws run over: kinds of rows, layers, networks. A new kind is one more line here."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import glmnet_bridge
+from glmnet_bridge.data.rows import ArraySource, Columns, Layout, Source
+from glmnet_bridge.design.designs import Design
+from glmnet_bridge.design.formulas import one_sided
+from glmnet_bridge.mapping.inputs import Chosen
+from glmnet_bridge.mapping.unions import Beside, Combined
+from glmnet_bridge.model import networks
+from glmnet_bridge.model.networks import ACTIVATIONS, Activation, Affine, Contrast, Inputs, Network, Normalise
+
+Array = np.ndarray
+N = 211
+
+
+def classes(module: Any) -> list[type]:
+    return [each for _, each in inspect.getmembers(module, inspect.isclass) if each.__module__ == module.__name__]
+
+
+# --- kinds of rows ----------------------------------------------------------------------------------
+
+
+def kinds_of_rows() -> set[type]:
+    """Every class of the stages that work on rows which reads runs of them, but for the protocol."""
+    found = set()
+    for stage in ("data", "design", "model", "fitting", "mapping"):
+        package = importlib.import_module(f"{glmnet_bridge.__name__}.{stage}")
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            for each in classes(importlib.import_module(module.name)):
+                read = getattr(each, "read", None)
+                if read and list(inspect.signature(read).parameters) == ["self", "start", "stop"]:
+                    found.add(each)
+    return found - {Source}
+
+
+_rng = np.random.default_rng(20)
+X = _rng.normal(size=(N, 3))
+WHOLE = _rng.integers(-5, 6, size=(N, 2))
+LEVELS = {"g": _rng.integers(0, 3, N), "h": _rng.integers(0, 4, N)}
+VALUES = {
+    "x": X[:, 0],
+    "z": X[:, 1],
+    "k": WHOLE[:, 0],
+    "g": pd.Categorical.from_codes(LEVELS["g"], list("abc")),
+    "h": pd.Categorical.from_codes(LEVELS["h"], list("uvwx")),
+}
+ONE = np.ones((N, 1))
+
+
+def dummies(name: str, drop: int = 1) -> Array:
+    codes = LEVELS[name]
+    return (codes[:, None] == np.arange(drop, codes.max() + 1)).astype(float)
+
+
+def _encoded(text: str) -> Source:
+    return Design.learn(one_sided(text), VALUES).encode(VALUES)
+
+
+def _times(left: Array, right: Array) -> Array:
+    """All products of two columns, the right one running slowest: as patsy orders an interaction."""
+    return (right[:, :, None] * left[:, None, :]).reshape(N, -1)
+
+
+G, H = dummies("g"), dummies("h")
+ARRAY = ArraySource(X, intercept=True)
+# name: (source, the same columns as one array)
+SOURCES: dict[str, tuple[Source, Array]] = {
+    "array": (ArraySource(X), X),
+    "array with intercept": (ARRAY, np.hstack([ONE, X])),
+    "float32": (ArraySource(X.astype(np.float32)), X.astype(np.float32).astype(float)),
+    "integers": (ArraySource(WHOLE), WHOLE.astype(float)),
+    "column order": (ArraySource(np.asfortranarray(X)), X),
+    "every other column": (ArraySource(np.repeat(X, 2, axis=1)[:, ::2]), X),
+    "constant only": (ArraySource(np.empty((N, 0)), intercept=True), ONE),
+    "formula, numbers": (_encoded("x + z + k"), np.column_stack([ONE, X[:, :2], WHOLE[:, 0]])),
+    "formula, no constant": (_encoded("0 + x + z"), X[:, :2]),
+    "formula, factors": (_encoded("g + h"), np.hstack([ONE, G, H])),
+    "formula, every level": (_encoded("0 + g"), dummies("g", 0)),
+    "formula, cells": (_encoded("g * h"), np.hstack([ONE, G, H, _times(G, H)])),
+    "formula, mixed": (_encoded("g * x"), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
+    "some columns": (Chosen(_encoded("g + x"), (3, 1)), np.column_stack([X[:, 0], G[:, 0]])),
+    "two sources": (Beside(_encoded("g"), ArraySource(X), (2, 0)), np.hstack([ONE, G, X[:, [2, 0]]])),
+    "and the constant": (Beside(ArraySource(X), None, (), constant=True), np.hstack([X, ONE])),
+    "combinations": (Combined(ARRAY, np.eye(4)[:, [2, 1]] + 1.0), X[:, [1, 0]] + 1.0 + X.sum(1, keepdims=True)),
+    "combinations, one constant": (
+        Combined(ARRAY, np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [0.0, -1.0]]), constant=0),
+        np.column_stack([ONE, 2.0 * X[:, 0] - X[:, 2]]),
+    ),
+}
+
+
+# --- blocks of columns in every layout --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """Columns and the same as one array."""
+
+    columns: Columns
+    matrix: Array
+
+
+def _case(dense: int, cells: int, table: int, order: Array | None = None, rows: int = 40) -> Case:
+    """`cells` 0 is a table of one cell that no row names."""
+    rng = np.random.default_rng([dense, cells, table])
+    numbers, values = rng.normal(size=(rows, dense)), rng.normal(size=(max(cells, 1), table))
+    cell = rng.integers(0, cells, rows).astype(np.intp) if cells else None
+    whole = np.hstack([np.broadcast_to(values[0], (rows, table)) if cell is None else values[cell], numbers])
+    place = np.arange(table + dense) if order is None else order
+    matrix = np.empty_like(whole)
+    matrix[:, place] = whole
+    return Case(Columns(numbers, cell, Layout(place[table:], place[:table], values)), matrix)
+
+
+LAYOUTS = {
+    "dense": _case(4, 0, 0),
+    "dense and constant": _case(3, 0, 1),
+    "dense and cells": _case(3, 5, 4),
+    "cells only": _case(0, 5, 4),
+    "constant only": _case(0, 0, 1),
+    "table last": _case(3, 5, 2, np.array([3, 4, 0, 1, 2])),
+    "interleaved": _case(3, 5, 3, np.array([4, 0, 2, 5, 1, 3])),
+    "more cells than rows": _case(2, 90, 3),
+    "one row": _case(3, 5, 2, rows=1),
+    "no row": _case(3, 5, 2, rows=0),
+    "no column": _case(0, 0, 0),
+}
+
+
+# --- layers and networks ----------------------------------------------------------------------------
+
+LAYERS: list[Any] = [
+    Affine(3),
+    Affine(3, 2, bias=False),
+    Affine(2, 3),
+    *(Activation(3, kind) for kind in ACTIVATIONS),
+    Normalise(np.array([1.0, -2.0, 0.5]), np.array([0.5, 3.0, 10.0])),
+    *(Contrast(3, base) for base in range(3)),
+]
+
+
+def kinds_of_layers() -> set[type]:
+    verbs = ("forward", "backward", "gradient")
+    return {each for each in classes(networks) if all(hasattr(each, verb) for verb in verbs)} - {networks.Layer}
+
+
+NAMES = ("Intercept", "x1", "x2", "x3")
+FIRST = np.eye(4)[:, 0]
+# the network is fed x1 to x3, which are columns 1 to 3
+FED = Inputs(NAMES[1:], np.eye(4)[:, 1:], FIRST)
+# columns: one for each of three levels, and a number; the constant is the sum of the levels
+LEVELWISE = Inputs(("a", "b", "x"), np.array([[1.0, 0, 0], [0, 2.0, 0.5], [0, 0, -1.0], [0, 0, 3.0]]), np.array([1.0, 1, 1, 0]))
+
+
+def _network(inputs: Inputs, *layers: Any) -> Network:
+    entries = networks.dense_entries(layers, inputs.names)
+    return Network(inputs, layers, entries)
+
+
+_SCALER = Normalise(np.array([1.0, -2.0, 0.5]), np.array([0.5, 3.0, 10.0]))
+AFFINE: dict[str, Network] = {
+    "a GLM": networks.single_unit(NAMES),
+    "units on the columns": _network(Inputs(NAMES), Affine(4, 3, bias=False)),
+    "bias beside a constant": _network(Inputs(NAMES, None, FIRST), Affine(4)),
+    "one unit": _network(FED, Affine(3)),
+    "several units": _network(FED, Affine(3, 2)),
+    "levels": _network(LEVELWISE, Affine(3, 2)),
+    "scaler": _network(FED, _SCALER, Affine(3)),
+    "stack": _network(FED, Affine(3, 4, name="hidden"), Affine(4, 2)),
+    "deep stack": _network(
+        LEVELWISE, _SCALER, Affine(3, 2, name="in"), Activation(2, "identity"), Affine(2, 2, False, "on"), Affine(2)
+    ),
+    **{f"softmax, base {base}": _network(FED, Affine(3, 3), Contrast(3, base)) for base in range(3)},
+    "contrasts of a stack": _network(FED, Affine(3, 2, name="hidden"), Affine(2, 3), Contrast(3, 1)),
+}
+HIDDEN: dict[str, Network] = {
+    **{
+        kind: _network(FED, Affine(3, 4, name="hidden"), Activation(4, kind), Affine(4))
+        for kind in ACTIVATIONS
+        if kind != "identity"
+    },
+    "on the columns": _network(Inputs(NAMES), Affine(4, 3, False, "hidden"), Activation(3, "tanh"), Affine(3, 2)),
+    "two hidden layers": _network(
+        LEVELWISE,
+        _SCALER,
+        Affine(3, 3, name="first"),
+        Activation(3, "sigmoid"),
+        Affine(3, 2, name="second"),
+        Activation(2, "tanh"),
+        Affine(2, 3),
+        Contrast(3, 2),
+    ),
+}
+NETWORKS = AFFINE | HIDDEN
+
+
+def network_columns(network: Network, rows: int = 30) -> Columns:
+    """Rows of the four columns that the networks above read."""
+    rng = np.random.default_rng(5)
+    if network.inputs is LEVELWISE:
+        layout = Layout(np.array([3]), np.arange(3), np.eye(3))
+        return Columns(rng.normal(size=(rows, 1)), rng.integers(0, 3, rows), layout)
+    return Columns(rng.normal(size=(rows, 3)), None, Layout(np.arange(1, 4), np.arange(1), np.ones((1, 1))))
+
+
+def some_theta(network: Network) -> Array:
+    return np.random.default_rng(network.parameters).normal(size=network.parameters)
