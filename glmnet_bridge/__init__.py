@@ -5,6 +5,7 @@ The public names, by what they are for; each is loaded when it is first used.
     bridge                    a formula and a frame to a GLM, a network, and the map between them
     glm, network, fit         a formula and a frame (or arrays) to one of the two
     simulate                  data from known coefficients
+    figures                   activations and losses, for teaching
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _PLACES = {
     "simulate": "simulations",
     "families": "model.families",
     "penalties": "model.penalties",
+    "figures": "report.figures",
     "errors": "errors",
 }
 __all__ = ["__version__", *_PLACES]
@@ -32,7 +34,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'glmnet_bridge' has no attribute {name!r}")
     module = importlib.import_module(f"glmnet_bridge.{_PLACES[name]}")
-    found = module if name in ("families", "penalties", "errors") else getattr(module, name)
+    found = module if name in ("families", "penalties", "figures", "errors") else getattr(module, name)
     globals()[name] = found
     return found
 

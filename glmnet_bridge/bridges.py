@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import numpy as np
-
+from glmnet_bridge.answers import rows_of
+from glmnet_bridge.cautions import speak
 from glmnet_bridge.data.rows import ArraySource
 from glmnet_bridge.design import arguments, matrices, responses, samples
-from glmnet_bridge.errors import (
-    AliasWarning,
-    ArgumentError,
-    BridgeWarning,
-    ConvergenceWarning,
-    DataWarning,
-    FitError,
-    SeparationWarning,
-    nearest,
-)
-from glmnet_bridge.fits import Fit, rows_of
-from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
+from glmnet_bridge.errors import ArgumentError, DataError, FitError, nearest
+from glmnet_bridge.fits import Fit
+from glmnet_bridge.fitting.estimates import Limits, estimate
 from glmnet_bridge.model import families, penalties
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.models import Model
@@ -35,15 +25,43 @@ from glmnet_bridge.readings import IRLS, extended, read, wish
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
+_OTHER_WORDS = {
+    "weights": "prior_weights (R's weights) or freq_weights",
+    "sample_weight": "prior_weights or freq_weights",
+    "var_weights": "prior_weights",
+    "frequency_weights": "freq_weights",
+    "n_trials": "trials",
+    "maxiter": "max_steps",
+    "max_iter": "max_steps",
+    "start_params": "start",
+    "alpha": "penalty, as in penalty=gb.penalties.ridge(1)",
+    "na_action": "missing",
+    "seed": "random_state",
+    "lr": "learning_rate",
+}
+"""Other packages' names of our arguments, where the nearest spelling would mislead."""
+
+
 def checked_keywords(verb: Verb) -> Verb:
-    """Unknown keywords raise an `ArgumentError` with the nearest known one."""
-    known = inspect.signature(verb).parameters
+    """Calls that do not fit the signature raise an `ArgumentError`, with the nearest name for an unknown one."""
+    signature = inspect.signature(verb)
+    known = signature.parameters
 
     @functools.wraps(verb)
     def wrapper(*args: Any, **keywords: Any) -> Any:
         for name in keywords:
             if name not in known:
-                raise ArgumentError(f"{verb.__name__}() has no argument {name!r}.{nearest(name, known)}")
+                word = _OTHER_WORDS.get(name, "")
+                there = word and word.split(" ")[0].strip(",") in known
+                hint = f" Here it is called {word}." if there else nearest(name, known)
+                raise ArgumentError(f"{verb.__name__}() has no argument {name!r}.{hint}")
+        try:
+            signature.bind(*args, **keywords)
+        except TypeError as error:
+            places = [name for name, each in known.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
+            raise ArgumentError(
+                f"{verb.__name__}(): {error}. It takes {', '.join(places)} by position, all else by name."
+            ) from None
         return verb(*args, **keywords)
 
     return wrapper  # type: ignore[return-value]
@@ -336,7 +354,11 @@ def fit(
     """
     chosen = families.named(family, link)
     _only_log(chosen, exposure)
-    matrix, index, found = matrices.as_matrix(X, names)
+    matrix, index, found, named = matrices.as_matrix(X, names)
+    if not isinstance(intercept, bool):
+        raise ArgumentError(f"intercept={intercept!r}: give True or False.")
+    if not len(matrix) or not (intercept or found):
+        raise DataError(f"X has no {'rows' if not len(matrix) else 'columns, and there is no intercept'}.")
     y, prior_weights, freq_weights, trials, offset, exposure = (
         matrices.beside(X, value) for value in (y, prior_weights, freq_weights, trials, offset, exposure)
     )
@@ -344,12 +366,16 @@ def fit(
         y, index, support=chosen.distribution.support, event=event, trials=trials
     )
     total = matrices.combined_offset(offset, exposure, index)
-    recipe = matrices.MatrixRecipe((("Intercept",) if intercept else ()) + found, response, intercept, total is not None)
+    recipe = matrices.MatrixRecipe(
+        (("Intercept",) if intercept else ()) + found, response, intercept, total is not None
+    )
     sample = samples.Sample(
         source=ArraySource(matrix, intercept),
         response=values,
         trials=counts,
-        prior_weights=None if prior_weights is None else arguments.number("prior_weights", prior_weights, index),
+        prior_weights=None
+        if prior_weights is None
+        else arguments.number("prior_weights", prior_weights, index),
         freq_weights=None if freq_weights is None else arguments.number("freq_weights", freq_weights, index),
         offset=total,
         index=index,
@@ -384,49 +410,7 @@ def _fitted(
     rows = rows_of(sample)
     counted = sample.freq_weights
     nobs = float(sample.n) if counted is None else float(counted.sum())
-    found = estimate(model, rows, start=None if start is None else np.asarray(start), limits=limits, nobs=nobs)
+    found = estimate(model, rows, start=start, limits=limits, nobs=nobs)
     fitted = Fit(found, recipe, sample, data)
     speak(fitted, strict)
     return fitted
-
-
-def speak(fitted: Fit, strict: bool) -> None:
-    """Warn of what the reader must know, each thing once; with `strict` a fit without maximum raises."""
-    found = fitted.estimate
-    message, kind = _verdict(fitted)
-    if message and strict and not found.converged:
-        raise FitError(message)
-    if message:
-        warnings.warn(message, kind, stacklevel=4)
-    if fitted.aliased:
-        equations = "; ".join(f"{name} = {text}" for name, text in list(fitted.aliased.items())[:5])
-        warnings.warn(
-            f"Columns left out because others determine them: {equations}. Their coefficients are nan.",
-            AliasWarning,
-            stacklevel=4,
-        )
-
-
-def _verdict(fitted: Fit) -> tuple[str, type[BridgeWarning]]:
-    found = fitted.estimate
-    if found.outcome == "separated" and found.separation is not None:
-        return found.separation.sentence(fitted.names), SeparationWarning
-    if found.outcome == "boundary":
-        return (
-            "The maximum of the likelihood lies on the edge of the link's domain: standard errors do not apply "
-            f"there ({fitted.family.title}). Use another link, or report the fitted values only.",
-            ConvergenceWarning,
-        )
-    if not found.converged:
-        return (
-            f"The fit ended at '{found.outcome}' after {len(found.trace) - 1} steps, "
-            f"{found.distance:.2g} standard errors from the optimum. Allow more steps with max_steps=.",
-            ConvergenceWarning,
-        )
-    if fitted.family.distribution.free_dispersion and fitted.deviance <= 1e-24 * max(fitted.null_deviance, 1e-300):
-        return (
-            "The model fits every row exactly: the dispersion and all standard errors are 0, the likelihood is "
-            "infinite. Is the response a constant, or computed from the predictors?",
-            DataWarning,
-        )
-    return "", BridgeWarning

@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="glmnet-bridge", description="A GLM from a formula and a table, and the neural network that it is."
+        prog="glmnet-bridge",
+        description="A GLM from a formula and a table, and the neural network that it is.",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -85,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
 def _model_arguments(parser: argparse.ArgumentParser, run: Any) -> None:
     parser.add_argument("data", help="csv, tsv or parquet file; - for csv from standard input")
     parser.add_argument("formula", help='such as "y ~ x + C(g)"')
-    parser.add_argument("--family", default="binomial", help="binomial, gaussian, poisson, gamma, inverse_gaussian")
+    parser.add_argument(
+        "--family", default="binomial", help="binomial, gaussian, poisson, gamma, inverse_gaussian"
+    )
     parser.add_argument("--link", help="a link of the family")
     for name in ("trials", "prior-weights", "freq-weights", "offset", "exposure"):
         parser.add_argument(f"--{name}", help="a column, or an expression of columns")

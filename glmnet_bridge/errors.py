@@ -8,7 +8,12 @@ a class each, so that they can be filtered, and are raised at most once per fit.
 from __future__ import annotations
 
 import difflib
+import os
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 class BridgeError(ValueError):
@@ -57,6 +62,15 @@ class SeparationWarning(BridgeWarning):
 
 class AliasWarning(BridgeWarning):
     """Some columns are linear combinations of others and were left out."""
+
+
+def warn(message: str, kind: type[BridgeWarning]) -> None:
+    """Warn at the caller's line, the first one outside this package, however deep the cause lies."""
+    depth = 2
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, kind, stacklevel=depth)
 
 
 def nearest(word: object, allowed: Iterable[object]) -> str:

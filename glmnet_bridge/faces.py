@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.data.frames import as_frame
-from glmnet_bridge.errors import BridgeError, DataError
+from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.mapping import views
-from glmnet_bridge.plots import Plots, spreads
+from glmnet_bridge.plots import Plots, output_activation, spreads
 from glmnet_bridge.report import canvas, diagrams, maps, sentences, summaries
 from glmnet_bridge.report.documents import Document, writable
 from glmnet_bridge.report.maps import MapFacts
@@ -42,7 +41,10 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
             "nobs": fit.nobs,
             "n_read": float(fit.sample.n_read),
             "rank": float(views.free_parameters(estimate)),
-            **{name: getattr(fit, name) for name in ("df_resid", "llf", "deviance", "null_deviance", "aic", "bic")},
+            **{
+                name: getattr(fit, name)
+                for name in ("df_resid", "llf", "deviance", "null_deviance", "aic", "bic")
+            },
             "distance": fit.distance_to_mle,
         },
         settings=_settings(fit, vcov or "expected"),
@@ -80,7 +82,9 @@ def _warnings(fit: Any) -> tuple[str, ...]:
     if estimate.separation is not None:
         return (estimate.separation.sentence(fit.names, fit.family),)
     if not estimate.converged:
-        return (estimate.note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",)
+        return (
+            estimate.note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",
+        )
     return ()
 
 
@@ -89,7 +93,9 @@ def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
     sample, family, penalty = fit.sample, fit.family, fit.estimate.model.penalty
     design = getattr(fit.recipe, "design", None)
     free = family.distribution.free_dispersion
-    given = [part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)]
+    given = [
+        part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)
+    ]
     total = float(sample.weights.sum())
     loss = 0.5 * fit.deviance / total if total > 0 else np.nan
     found = (
@@ -101,7 +107,9 @@ def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
         sentences.penalty(repr(penalty) if penalty.strength > 0 else ""),
         sentences.conditions("t" if free else "z", free, vcov, level),
         sentences.likelihood(family.name, sample.trials is not None),
-        sentences.two_languages(family.link.activation, family.distribution.loss, loss, len(entries(fit)) > 0),
+        sentences.two_languages(
+            family.link.activation, family.distribution.loss, loss, len(entries(fit)) > 0
+        ),
     )
     return tuple(text for text in found if text)
 
@@ -120,7 +128,9 @@ def references(factors: Any) -> dict[str, Any]:
 def entries(fit: Any) -> pd.DataFrame:
     """`glm_term, network_term, relation, value`: each column and the entry of the one-unit network that it is."""
     network, theta = fit.estimate.model.network, fit.estimate.theta
-    if not (network.affine and len(network.layers) == 1 and len(network.inputs.names) == len(network.entries)):
+    if not (
+        network.affine and len(network.layers) == 1 and len(network.inputs.names) == len(network.entries)
+    ):
         return pd.DataFrame({"glm_term": [], "network_term": [], "relation": [], "value": []})
     own = dict(zip(network.inputs.names, zip(network.entries, theta, strict=True), strict=True))
     rows = [
@@ -151,7 +161,7 @@ def notebook(fit: Any) -> str:
 def report(fit: Any, path: str | os.PathLike[str]) -> Path:
     """Write the document of a fit with its figures."""
     target = writable(path)
-    return _written(summaries.document(facts(fit), drawings(fit.plot)), target)
+    return _written(summaries.document(facts(fit), _drawings_for(target, fit.plot)), target)
 
 
 # --- a bridge ---------------------------------------------------------------------------------
@@ -190,7 +200,7 @@ def map_notebook(bridge: Any) -> str:
 def map_report(bridge: Any, path: str | os.PathLike[str]) -> Path:
     """Write the document of a bridge with its figures."""
     target = writable(path)
-    return _written(maps.document(map_facts(bridge), drawings(bridge.plot)), target)
+    return _written(maps.document(map_facts(bridge), _drawings_for(target, bridge.plot)), target)
 
 
 # --- figures and files ------------------------------------------------------------------------
@@ -200,11 +210,16 @@ def _diagram(fit: Any) -> Figure:
     """The small drawing of a fit's network."""
     drawn = diagrams.small_svg(
         diagrams.edges(fit.estimate.model.network, fit.estimate.theta, spreads(fit)),
-        activation=fit.family.link.activation,
+        activation=output_activation(fit),
         response=fit.recipe.response.describes,
     )
     alt = "Diagram of the network: a line for each weight, as wide as its effect, dashed where negative"
     return Figure(drawn, alt)
+
+
+def _drawings_for(target: Path, plot: Plots) -> tuple[Figure, ...]:
+    """HTML holds drawings within itself; the other formats would need files beside."""
+    return drawings(plot) if target.suffix.lower() in (".html", ".htm") else ()
 
 
 def drawings(plot: Plots) -> tuple[Figure, ...]:
@@ -221,7 +236,9 @@ def drawings(plot: Plots) -> tuple[Figure, ...]:
          "The likelihood around the estimate, and the way to it."),
     ]  # fmt: skip
     made = ((name, alt, caption, _drawn(draw)) for name, draw, alt, caption in found)
-    return tuple(Figure(canvas.svg(figure, name), alt, caption) for name, alt, caption, figure in made if figure)
+    return tuple(
+        Figure(canvas.svg(figure, name), alt, caption) for name, alt, caption, figure in made if figure
+    )
 
 
 def _drawn(draw: Callable[[], Any]) -> Any:
@@ -243,26 +260,3 @@ def _made_with() -> str:
         return f"Made with glmnet_bridge {metadata.version('glmnet_bridge')}."
     except metadata.PackageNotFoundError:
         return "Made with glmnet_bridge."
-
-
-# --- frames -----------------------------------------------------------------------------------
-
-
-def augment(fit: Any, data: Any) -> pd.DataFrame:
-    """The data with what the model says about each row."""
-    own = fit.data if data is None else data
-    if own is None:
-        raise DataError("This fit no longer has its data; give data= with the rows that you want to see.")
-    frame, link = as_frame(own), fit.get_prediction(data, kind="link")
-    added = {
-        "_fitted": fit.predict(data),
-        "_linpred": link["estimate"],
-        "_se_linpred": link["std_error"],
-    }
-    if data is None:
-        rows = slice(None) if fit.sample.kept is None else fit.sample.kept
-        for kind in ("deviance", "pearson"):
-            values = np.full(len(frame), np.nan)
-            values[rows] = fit.residuals(kind).to_numpy()
-            added[f"_resid_{kind}"] = values
-    return frame.assign(**{name: np.asarray(values) for name, values in added.items()})

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import faces
+from glmnet_bridge import answers, faces
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
-from glmnet_bridge.errors import ArgumentError, DataError, nearest
 from glmnet_bridge.fitting import covariances, dispersions, predictions, statistics
-from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.fitting.dispersions import Degrees
+from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.mapping import views
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.likelihoods import Observed
@@ -29,13 +28,6 @@ from glmnet_bridge.plots import Plots
 from glmnet_bridge.report.documents import Document
 
 Array = np.ndarray
-
-KINDS = ("mean", "link", "terms", "class")
-
-
-def rows_of(sample: Sample) -> Rows:
-    """The rows that a fit of this sample sums over."""
-    return Rows(sample.source, sample.response, sample.weights, sample.offset)
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ class Fit:
     @functools.cached_property
     def rows(self) -> Rows:
         """The rows, in blocks."""
-        return rows_of(self.sample)
+        return answers.rows_of(self.sample)
 
     @functools.cached_property
     def params(self) -> pd.Series:
@@ -86,11 +78,7 @@ class Fit:
     @functools.cached_property
     def bse(self) -> pd.Series:
         """Standard errors by column."""
-        return self._errors(None)
-
-    def _errors(self, vcov: str | None) -> pd.Series:
-        matrix = covariances.covariance(self.estimate, vcov or "expected", self.dispersion)
-        return self._by_column(np.sqrt(np.diag(matrix)), "std_error")
+        return answers.errors(self, None)
 
     @property
     def tvalues(self) -> pd.Series:
@@ -100,7 +88,7 @@ class Fit:
     @property
     def pvalues(self) -> pd.Series:
         """Two-sided p-values: Student's t where the dispersion is estimated, else normal."""
-        return self._by_column(statistics.tail(self.tvalues.to_numpy(), self._residual_df), "p_value")
+        return self._by_column(statistics.tail(self.tvalues.to_numpy(), answers.residual_df(self)), "p_value")
 
     def conf_int(
         self,
@@ -120,20 +108,10 @@ class Fit:
         distribution : "t" or "normal"; by default t where the dispersion is estimated, as the p-values
         vcov : "expected" or "observed" information
         """
-        if method != "wald":
-            raise ArgumentError(f"method={method!r} is unknown; it is 'wald'.")
-        if distribution not in (None, "t", "normal"):
-            raise ArgumentError(f"distribution={distribution!r} is unknown; it is 't' or 'normal'.")
-        df = None if distribution == "normal" else self.df_resid if distribution == "t" else self._residual_df
-        half = statistics.quantile(statistics.confidence_level(level, alpha), df) * self._errors(vcov)
-        return pd.DataFrame({"conf_low": self.params - half, "conf_high": self.params + half})
+        return answers.limits(self, level, alpha, method, distribution, vcov)
 
     def _by_column(self, values: Array, name: str) -> pd.Series:
         return pd.Series(values, index=list(self.names), name=name)
-
-    @property
-    def _residual_df(self) -> float | None:
-        return self.df_resid if self.family.distribution.free_dispersion else None
 
     # --- the fit ---------------------------------------------------------------------------
 
@@ -184,12 +162,7 @@ class Fit:
     @functools.cached_property
     def pearson_chi2(self) -> float:
         """Sum of squared Pearson residuals; rows at infinity (separated data) count 0."""
-        found = self.estimate
-        if found.chi2 is not None:
-            return found.chi2
-        gone = 0.0 if found.separation is None else found.separation.goes_off
-        rows = replace(self.rows, weights=np.where(gone, 0.0, self.rows.weights)) if np.any(gone) else self.rows
-        return dispersions.pearson_chi2(found.model, rows, found.theta)
+        return answers.pearson_chi2(self)
 
     @functools.cached_property
     def dispersion(self) -> float:
@@ -274,32 +247,11 @@ class Fit:
         With `exponentiate` the estimate and its limits are exponentiated (odds or rate ratios); the
         standard error stays on the scale of the linear predictor.
         """
-        errors = self._errors(vcov)
-        limits = self.conf_int(level=level, vcov=vcov)
-        statistic = self.params / errors
-        table = pd.DataFrame(
-            {
-                "term": list(self.names),
-                "estimate": self.params.to_numpy(),
-                "std_error": errors.to_numpy(),
-                "statistic": statistic.to_numpy(),
-                "p_value": statistics.tail(statistic.to_numpy(), self._residual_df),
-                "conf_low": limits["conf_low"].to_numpy(),
-                "conf_high": limits["conf_high"].to_numpy(),
-            }
-        )
-        if exponentiate:
-            columns = ["estimate", "conf_low", "conf_high"]
-            table[columns] = np.exp(table[columns])
-        return table
+        return answers.tidy(self, level, exponentiate, vcov)
 
     def glance(self) -> pd.DataFrame:
         """One row for the model."""
-        names = (
-            "nobs", "df_model", "df_resid", "llf", "llnull", "deviance", "null_deviance", "pearson_chi2",
-            "dispersion", "aic", "bic", "converged", "outcome", "distance_to_mle",
-        )  # fmt: skip
-        return pd.DataFrame({name: [getattr(self, name)] for name in names})
+        return pd.DataFrame({name: [getattr(self, name)] for name in answers.GLANCE})
 
     def augment(self, data: Any = None) -> pd.DataFrame:
         """The data with `_fitted, _linpred, _se_linpred, _resid_deviance, _resid_pearson` for each row.
@@ -307,7 +259,7 @@ class Fit:
         Rows that were left out for missing values are nan. New `data` need no response; without
         one the residuals are left out.
         """
-        return faces.augment(self, data)
+        return answers.augment(self, data)
 
     # --- people ----------------------------------------------------------------------------
 
@@ -364,23 +316,7 @@ class Fit:
         offset, exposure : needed if the fit had them as arrays; text ones are computed from `data`
         unseen : "raise" or "nan", for factor levels that the model did not learn
         """
-        if kind not in KINDS:
-            raise ArgumentError(f"kind={kind!r} is unknown; it is one of {', '.join(KINDS)}.{nearest(kind, KINDS)}")
-        sample, rows = self._read(data, offset, exposure, unseen)
-        if kind == "terms":
-            return self._terms(sample, rows, self._labels(sample, data))
-        eta = self._in_place(predictions.linear_predictor(self.estimate, rows), sample)
-        values = eta if kind == "link" else self.family.mean(eta)
-        if kind == "class":
-            values = self.recipe.classes(values, threshold)
-        return pd.Series(values, index=self._labels(sample, data), name=kind)
-
-    def _terms(self, sample: Sample, rows: Rows, labels: pd.Index) -> pd.DataFrame:
-        centre = predictions.column_means(self.rows) if "Intercept" in self.names else None
-        terms = predictions.term_contributions(self.estimate, rows, self.recipe.terms, centre)
-        table = pd.DataFrame({name: self._in_place(values, sample) for name, values in terms.items()}, index=labels)
-        table.attrs["constant"] = 0.0 if centre is None else float(centre @ covariances.representer(self.estimate))
-        return table
+        return answers.predict(self, answers.read(self, data, offset, exposure, unseen), kind, threshold)
 
     def get_prediction(
         self,
@@ -393,29 +329,7 @@ class Fit:
         unseen: str = "raise",
     ) -> pd.DataFrame:
         """`estimate, std_error, conf_low, conf_high` for each row; limits of the mean come from the link scale."""
-        if kind not in ("mean", "link"):
-            raise ArgumentError(f"kind={kind!r}: intervals are for 'mean' or 'link'.")
-        sample, rows = self._read(data, offset, exposure, unseen)
-        eta = predictions.linear_predictor(self.estimate, rows)
-        covariance = covariances.covariance(self.estimate, "expected", self.dispersion)
-        error = predictions.standard_errors(rows, np.nan_to_num(covariance, nan=0.0))
-        without = not self.estimate.model.network.affine
-        error = np.where(np.isinf(eta) | without, np.nan, error)
-        half = statistics.quantile(statistics.confidence_level(level, None), self._residual_df) * error
-        columns = {"estimate": eta, "std_error": error, "conf_low": eta - half, "conf_high": eta + half}
-        if kind == "mean":
-            slope = np.abs(self.family.slope(eta))
-            limits = np.sort(self.family.mean(np.column_stack([eta - half, eta + half])), axis=1)
-            columns = {
-                "estimate": self.family.mean(eta),
-                "std_error": slope * error,
-                "conf_low": limits[:, 0],
-                "conf_high": limits[:, 1],
-            }
-        return pd.DataFrame(
-            {name: self._in_place(values, sample) for name, values in columns.items()},
-            index=self._labels(sample, data),
-        )
+        return answers.intervals(self, answers.read(self, data, offset, exposure, unseen), kind, level)
 
     # --- the network view ------------------------------------------------------------------
 
@@ -427,7 +341,9 @@ class Fit:
         """The network's layers, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
         return views.layers(self.estimate)
 
-    def forward(self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise") -> pd.Series:
+    def forward(
+        self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise"
+    ) -> pd.Series:
         """The network's output for each row: the mean, as `predict` gives it."""
         return self.predict(data, offset=offset, exposure=exposure, unseen=unseen).rename("output")
 
@@ -438,30 +354,3 @@ class Fit:
     def information(self, kind: str = "expected") -> pd.DataFrame:
         """Information of the weights at dispersion 1: "expected" (Gauss-Newton) or "observed" (Hessian)."""
         return views.information(self.estimate, kind)
-
-    def _read(self, data: Any, offset: Any, exposure: Any, unseen: str) -> tuple[Sample, Rows]:
-        if data is None:
-            return self.sample, self.rows
-        sample = self.recipe.sample(data, offset=offset, exposure=exposure, unseen=unseen)
-        return sample, Rows(sample.source, np.zeros((sample.n, 1)), np.ones(sample.n), sample.offset)
-
-    @staticmethod
-    def _in_place(values: Array, sample: Sample) -> Array:
-        """Values of the rows used, at their places among all rows; nan elsewhere."""
-        if sample.kept is None:
-            return values
-        out = np.full(sample.n_read, np.nan)
-        out[sample.kept] = values
-        return out
-
-    def _labels(self, sample: Sample, data: Any) -> pd.Index:
-        if sample.kept is None:
-            return sample.index
-        from glmnet_bridge.data.frames import as_frame
-
-        return as_frame(self._own_data() if data is None else data).index
-
-    def _own_data(self) -> Any:
-        if self.data is None:
-            raise DataError("This fit no longer has its data; give data= with the rows that you want to see.")
-        return self.data

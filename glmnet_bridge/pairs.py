@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import faces
+from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
-from glmnet_bridge.fits import Fit, rows_of
+from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
 from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, verdicts

@@ -18,7 +18,7 @@ import pandas as pd
 
 from glmnet_bridge.data.frames import as_frame
 from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
-from glmnet_bridge.model.networks import fold
+from glmnet_bridge.model.networks import Activation, fold
 from glmnet_bridge.report import curves, descents, diagrams, forests, sentences, surfaces
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ class Plots:
 
     # --- predictions over one or two variables ---------------------------------------------
 
-    def curve_data(self, variable: str | None = None, *, points: int = 200, level: float = 0.95) -> pd.DataFrame:
+    def curve_data(
+        self, variable: str | None = None, *, points: int = 200, level: float = 0.95
+    ) -> pd.DataFrame:
         """`view, x, estimate, conf_low, conf_high` over one numeric variable, the others held fixed.
 
         Numbers are held at their mean, levels at the most common one. Without `variable` it is the
@@ -115,7 +117,9 @@ class Plots:
             ax=ax,
         )
 
-    def boundary_data(self, first: str | None = None, second: str | None = None, *, points: int = 81) -> pd.DataFrame:
+    def boundary_data(
+        self, first: str | None = None, second: str | None = None, *, points: int = 81
+    ) -> pd.DataFrame:
         """`view, x, y, mean` on a grid over two numeric variables, the others held fixed."""
         reader = _Reader.of(self._first)
         names = reader.two(first, second)
@@ -129,12 +133,19 @@ class Plots:
         return pd.concat(parts, ignore_index=True)
 
     def boundary(
-        self, first: str | None = None, second: str | None = None, *, threshold: float = 0.5, ax: Axes | None = None
+        self,
+        first: str | None = None,
+        second: str | None = None,
+        *,
+        threshold: float = 0.5,
+        ax: Axes | None = None,
     ) -> Axes:
         """Where the probability passes `threshold`, in the plane of two variables, with the rows."""
         reader = _Reader.of(self._first)
         if not reader.binary:
-            raise ArgumentError(f"A class boundary needs a response with two levels; this is {self._first.modelled}.")
+            raise ArgumentError(
+                f"A class boundary needs a response with two levels; this is {self._first.modelled}."
+            )
         names = reader.two(first, second)
         rows = reader.points(names[0]).assign(event=lambda rows: (rows["y"] > 0.5).astype(int))
         return curves.draw_boundary(
@@ -163,7 +174,7 @@ class Plots:
         fit = self.views[-1][1]
         return diagrams.draw_network(
             self.network_data(),
-            activation=fit.family.link.activation,
+            activation=output_activation(fit),
             response=fit.recipe.response.describes,
             below="width: |weight| x standard deviation of its input (bias: fixed); dashed: negative",
             most=most,
@@ -187,15 +198,26 @@ class Plots:
             steps = fit.estimate.trace.steps
             betas = np.array([fold(network, step.theta)[at, 0] for step in steps]).reshape(len(steps), 2)
             name = _solver_name(view, fit)
-            parts.append(pd.DataFrame({"view": name, "step": [s.step for s in steps], "x": betas[:, 0], "y": betas[:, 1]}))
+            parts.append(
+                pd.DataFrame(
+                    {"view": name, "step": [s.step for s in steps], "x": betas[:, 0], "y": betas[:, 1]}
+                )
+            )
         return pd.concat(parts, ignore_index=True)
 
-    def contours(self, first: str | None = None, second: str | None = None, *, ax: Axes | None = None) -> Axes:
+    def contours(
+        self, first: str | None = None, second: str | None = None, *, ax: Axes | None = None
+    ) -> Axes:
         """Minus log-likelihood over two coefficients, with the paths of IRLS and of the descent."""
         part, names = self._slice(first, second)
         paths = self.paths_data(*names)
         others = part.estimate.model.network.parameters - 2
-        fixed = f"; the other {others} coefficients keep their estimates" if others else ""
+        rest = (
+            "the other coefficient keeps its estimate"
+            if others == 1
+            else f"the other {others} coefficients keep their estimates"
+        )
+        fixed = f"; {rest}" if others else ""
         return surfaces.draw_contours(
             surfaces.surface(part, paths),
             paths,
@@ -221,7 +243,9 @@ class Plots:
         for view, fit in self._distinct:
             trace = fit.trace
             loss = -trace["loglik"] / float(fit.sample.weights.sum())
-            part = trace[["step", "epoch", "validation_loss", "distance"]].assign(loss=loss, view=_solver_name(view, fit))
+            part = trace[["step", "epoch", "validation_loss", "distance"]].assign(
+                loss=loss, view=_solver_name(view, fit)
+            )
             parts.append(part[["view", "step", "epoch", "loss", "validation_loss", "distance"]])
         return pd.concat(parts, ignore_index=True)
 
@@ -236,6 +260,13 @@ class Plots:
         )
 
 
+def output_activation(fit: Any) -> str:
+    """The inverse link, after the activation that stands before it, if one does."""
+    last = fit.estimate.model.network.layers[-1]
+    before = f"{last.kind}, then " if isinstance(last, Activation) else ""
+    return f"{before}{fit.family.link.activation}"
+
+
 def _solver_name(view: str, fit: Any) -> str:
     method = fit.estimate.trace.method
     return f"{view}: {'IRLS' if method.startswith('newton') else sentences.solver(method)}"
@@ -245,10 +276,16 @@ def _two_columns(fit: Any, inputs: list[str], first: str | None, second: str | N
     """Two coefficients that exist: those asked for, or the two farthest from zero in standard errors."""
     for name in (first, second):
         if name is not None and name not in inputs:
-            raise ArgumentError(f"There is no coefficient {name!r}; there are {listed(inputs, 8)}.{nearest(name, inputs)}")
+            raise ArgumentError(
+                f"There is no coefficient {name!r}; there are {listed(inputs, 8)}.{nearest(name, inputs)}"
+            )
     if len(inputs) < 2:
         raise ArgumentError("Contours need two coefficients; this model has one.")
-    size = fit.tvalues.abs().reindex(inputs).drop(labels=["Intercept"] if len(inputs) > 2 else [], errors="ignore")
+    size = (
+        fit.tvalues.abs()
+        .reindex(inputs)
+        .drop(labels=["Intercept"] if len(inputs) > 2 else [], errors="ignore")
+    )
     ranked = [*size.sort_values(ascending=False, kind="stable").index, *inputs]
     asked = [name for name in (first, second) if name is not None]
     rest = [name for name in dict.fromkeys(ranked) if name not in asked]
@@ -260,7 +297,9 @@ def spreads(fit: Any) -> Array:
     """Standard deviation `(d,)` of each input of the network, from at most `SEEN` rows spread over all."""
     rows = fit.rows
     step = max(rows.n // SEEN, 1)
-    blocks = [rows.block(start, min(start + SEEN // 10, rows.n)) for start in range(0, rows.n, SEEN // 10 * step)]
+    blocks = [
+        rows.block(start, min(start + SEEN // 10, rows.n)) for start in range(0, rows.n, SEEN // 10 * step)
+    ]
     matrix = fit.estimate.model.network.inputs.matrix
     parts = [block.columns.matrix() if matrix is None else block.columns.dot(matrix) for block in blocks]
     return np.concatenate(parts).std(axis=0)
@@ -287,19 +326,32 @@ class _Reader:
         design = getattr(fit.recipe, "design", None)
         if design is None:
             names = list(fit.names[fit.recipe.intercept :])
-            columns = np.concatenate([block.columns.matrix() for block in fit.rows.blocks()])[:, fit.recipe.intercept :]
+            columns = np.concatenate([block.columns.matrix() for block in fit.rows.blocks()])[
+                :, fit.recipe.intercept :
+            ]
             return cls(fit, pd.DataFrame(columns, columns=names), tuple(names), ())
         if fit.data is None:
-            raise DataError("This figure needs the data, which this fit no longer has; fit again with keep_data=True.")
-        factors = {name for code, factor in design.learnt.items() if factor.categorical for name in factor.expression.names}
+            raise DataError(
+                "This figure needs the data, which this fit no longer has; fit again with keep_data=True."
+            )
+        factors = {
+            name
+            for code, factor in design.learnt.items()
+            if factor.categorical
+            for name in factor.expression.names
+        }
         order = [name for factor in design.learnt.values() for name in sorted(factor.expression.names)]
         order += sorted(design.variables)
         names = list(dict.fromkeys(order))
         frame = as_frame(fit.data, names)[names]
         if fit.sample.kept is not None:
             frame = frame.iloc[fit.sample.kept]
-        numbers = tuple(name for name in names if name not in factors and pd.api.types.is_numeric_dtype(frame[name]))
-        return cls(fit, frame.reset_index(drop=True), numbers, tuple(name for name in names if name not in numbers))
+        numbers = tuple(
+            name for name in names if name not in factors and pd.api.types.is_numeric_dtype(frame[name])
+        )
+        return cls(
+            fit, frame.reset_index(drop=True), numbers, tuple(name for name in names if name not in numbers)
+        )
 
     @property
     def binary(self) -> bool:
@@ -325,7 +377,9 @@ class _Reader:
         asked = [self.numeric(name) for name in (first, second) if name is not None]
         chosen = [*asked, *(name for name in self.numbers if name not in asked)][:2]
         if len(set(chosen)) < 2:
-            raise ArgumentError(f"A plane needs two numeric variables; this model reads {listed(self.numbers)}.")
+            raise ArgumentError(
+                f"A plane needs two numeric variables; this model reads {listed(self.numbers)}."
+            )
         return chosen[0], chosen[1]
 
     def range(self, name: str, margin: float = 0.0) -> tuple[float, float]:
@@ -341,7 +395,11 @@ class _Reader:
 
     def fixed(self, drawn: tuple[str, ...]) -> str:
         """What is held fixed, in words."""
-        parts = [f"{name} = {self.frame[name].to_numpy(dtype=float).mean():.3g}" for name in self.numbers if name not in drawn]
+        parts = [
+            f"{name} = {self.frame[name].to_numpy(dtype=float).mean():.3g}"
+            for name in self.numbers
+            if name not in drawn
+        ]
         parts += [f"{name} = {self.frame[name].mode().iloc[0]}" for name in self.levels]
         return f"others held at {listed(parts, 4)}" if parts else ""
 
@@ -349,7 +407,11 @@ class _Reader:
         """`x, y, weight` of the rows."""
         sample = self.fit.sample
         return pd.DataFrame(
-            {"x": self.frame[name].to_numpy(dtype=float), "y": sample.response[:, 0], "weight": sample.weights}
+            {
+                "x": self.frame[name].to_numpy(dtype=float),
+                "y": sample.response[:, 0],
+                "weight": sample.weights,
+            }
         )
 
     def predict(self, fit: Any, rows: pd.DataFrame, level: float) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Readings: the network side of a bridge, from what the caller gave to a `Fit`.
 
-    wish -> inputs -> columns of formula and network -> theta (given, or trained) -> Fit
+wish -> inputs -> columns of formula and network -> theta (given, or trained) -> Fit
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data import frames
 from glmnet_bridge.data.rows import Array, Rows
 from glmnet_bridge.design.formulas import Formula, parse
 from glmnet_bridge.design.samples import Recipe, Sample
 from glmnet_bridge.errors import ArgumentError, BridgeError, FitError, listed, nearest
-from glmnet_bridge.fits import Fit, rows_of
+from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import descents, dispersions, losses
-from glmnet_bridge.fitting.dispersions import Degrees
 from glmnet_bridge.fitting.covariances import coefficients
+from glmnet_bridge.fitting.dispersions import Degrees
 from glmnet_bridge.fitting.estimates import Estimate, estimate
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.fitting.traces import Step, Trace
@@ -101,7 +102,14 @@ class Reading:
 
 
 def wish(
-    network: Any, inputs: Any, activation: Any, train: Any, start: Any, evaluate: bool, functions: Any, **options: Any
+    network: Any,
+    inputs: Any,
+    activation: Any,
+    train: Any,
+    start: Any,
+    evaluate: bool,
+    functions: Any,
+    **options: Any,
 ) -> Wish:
     """Check what the caller asked of the network side; `options` are those of `trainings.training`.
 
@@ -117,7 +125,9 @@ def wish(
             "is then the one unit that the formula's GLM is."
         )
     if network is not None and activation is not None:
-        raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
+        raise ArgumentError(
+            "activation= is for the formula's own unit; the layers of network= have their own."
+        )
     if activation in ("identity", "linear"):
         activation = None
     elif activation is not None:
@@ -141,7 +151,11 @@ def wish(
 def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
     if train is not None and train != IRLS:
         return training(train, **options)
-    given = [name for name, value in options.items() if value is not None and name not in ("random_state", "progress")]
+    given = [
+        name
+        for name, value in options.items()
+        if value is not None and name not in ("random_state", "progress")
+    ]
     if given:
         raise ArgumentError(
             f"{given[0]}={options[given[0]]!r} is an option of a learner: say which, as in train='sgd'."
@@ -165,7 +179,14 @@ def extended(formula: Any, data: Any, asked: Asked, network: Network | None, fun
 
 
 def read(
-    wanted: Wish, recipe: Recipe, sample: Sample, family: Family, penalty: Penalty, data: Any, *, glm: Fit | None
+    wanted: Wish,
+    recipe: Recipe,
+    sample: Sample,
+    family: Family,
+    penalty: Penalty,
+    data: Any,
+    *,
+    glm: Fit | None,
 ) -> Reading:
     """The network on these rows.
 
@@ -290,7 +311,9 @@ def _by_name(given: dict[Any, Any], entries: tuple[str, ...]) -> Array:
 def _finite(theta: Array, entries: tuple[str, ...]) -> Array:
     bad = [f"{entries[j]} is {theta[j]}" for j in np.flatnonzero(~np.isfinite(theta))]
     if bad:
-        raise ArgumentError(f"The weights are not finite: {listed(bad)}. Training that diverged ends like this.")
+        raise ArgumentError(
+            f"The weights are not finite: {listed(bad)}. Training that diverged ends like this."
+        )
     return theta
 
 
@@ -305,7 +328,9 @@ def _estimate(
     if wanted.training is not None:
         trained = descents.descend(model, rows, wanted.training, theta=start, reference=reference, nobs=nobs)
     elif start is None:
-        raise ArgumentError(f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers.")
+        raise ArgumentError(
+            f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers."
+        )
     theta = start if trained is None else trained.theta
     sums = model.sums(rows, theta, "both")
     if not np.isfinite(sums.loglik) or sums.score is None:
@@ -338,7 +363,9 @@ def _evaluated(
         scale = dispersions.dispersion(model.family, chi2, degrees)
     if not model.network.affine:
         distance = losses.Loss(model, rows, degrees.residual if scale != 1.0 else None).gap(theta).distance
-        return replace(found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance))
+        return replace(
+            found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance)
+        )
     decay = model.penalty.diagonal(model.network.entries)
     info = sums.expected if decay is None else sums.expected + np.diag(decay)
     inverse = generalised_inverse_of_rank(info, free if decay is None else None)

@@ -1,6 +1,6 @@
 """Simulations: data from known coefficients, for examples and tests.
 
-    variables -> columns of the formula -> eta = X beta -> mean -> a draw from the family
+variables -> columns of the formula -> eta = X beta -> mean -> a draw from the family
 """
 
 from __future__ import annotations
@@ -101,12 +101,16 @@ def _variables(parsed: Formula, levels: dict[str, Sequence[Any]], n: int, random
     order = list(dict.fromkeys(name for part in parts for name in sorted(part.names)))
     unknown = [name for name in levels if name not in order]
     if unknown:
-        raise ArgumentError(f"levels= names {unknown[0]!r}, which the formula does not read.{nearest(unknown[0], order)}")
+        raise ArgumentError(
+            f"levels= names {unknown[0]!r}, which the formula does not read.{nearest(unknown[0], order)}"
+        )
     coded = {part.arguments[0].column for part in parts if part.call == "C" and part.arguments}
     open_factors = [name for name in order if name in coded and name not in levels]
     if open_factors:
         name = open_factors[0]
-        raise ArgumentError(f"{name!r} is a factor: give its levels, as in levels={{{name!r}: ['a', 'b', 'c']}}.")
+        raise ArgumentError(
+            f"{name!r} is a factor: give its levels, as in levels={{{name!r}: ['a', 'b', 'c']}}."
+        )
     values: dict[str, Any] = {}
     for name in order:
         if name in levels:
@@ -137,7 +141,9 @@ def _coefficients(given: Mapping[str, float], names: tuple[str, ...]) -> Array:
 
 def _draw(family: Family, mean: Array, dispersion: float, random: Any) -> Array:
     """One draw per row."""
-    low, high = {"binomial": (0.0, 1.0), "real": (-np.inf, np.inf)}.get(family.distribution.support, (0.0, np.inf))
+    low, high = {"binomial": (0.0, 1.0), "real": (-np.inf, np.inf)}.get(
+        family.distribution.support, (0.0, np.inf)
+    )
     outside = ~((mean >= low) & (mean <= high)) | ~np.isfinite(mean)
     if family.distribution.support == "positive":
         outside |= mean <= 0

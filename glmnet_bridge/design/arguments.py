@@ -23,6 +23,10 @@ WEIGHTS = ("trials", "prior_weights", "freq_weights")
 _ALLOWED = "a column name, an expression such as 'np.log(x)', a Series or an array with one number per row"
 
 
+def _allowed(name: str) -> str:
+    return "a Series or an array with one value per row of X" if name == "y" else _ALLOWED
+
+
 def split(
     given: Mapping[str, Any], functions: Mapping[str, Any] | None
 ) -> tuple[dict[str, Expression], dict[str, Any]]:
@@ -42,7 +46,7 @@ def aligned(name: str, value: Any, index: pd.Index) -> Array:
     """A Series or array as float `(n,)` in the order of the frame's rows, nan where missing."""
     numbers, gaps = column(name, value, index)
     if isinstance(numbers, pd.Categorical):
-        raise ArgumentError(f"{name}= holds text or categories; give {_ALLOWED}.")
+        raise ArgumentError(f"{name}= holds text or categories; give {_allowed(name)}.")
     return numbers.astype(np.float64, copy=False) if gaps is None else np.where(gaps, np.nan, numbers)
 
 
@@ -122,6 +126,10 @@ def checked(name: str, values: Array, index: pd.Index, shown: str | None = None)
         raise bad_rows(
             written, values, values < 0, "it cannot be negative; give 0 to leave a row out of the fit", index
         )
+    with np.errstate(over="ignore"):
+        total = values.sum()
+    if not np.isfinite(total):
+        raise DataError(f"The sum of {written} is beyond the largest number. Divide it by its mean.")
     if low == 0 and not values.any():
         raise DataError(
             f"{written} is zero in every row, so that no row counts. Give some rows a positive one."
@@ -164,14 +172,17 @@ def _by_label(name: str, value: pd.Series, index: pd.Index) -> pd.Series:
 
 def _flat(name: str, value: Any, n: int) -> Any:
     """An array with one dimension and n values; an offset may be a column `(n, 1)`."""
+    if isinstance(value, pd.DataFrame) and value.shape[1] == 1 and name == "y":
+        value = value.iloc[:, 0].array
     if isinstance(value, (pd.DataFrame, dict, set, frozenset)):
-        raise ArgumentError(f"{name}= is a {type(value).__name__}; give {_ALLOWED}.")
+        raise ArgumentError(f"{name}= is a {type(value).__name__}; give {_allowed(name)}.")
     array = _array(name, value)
     if array.ndim == 2 and array.shape[1] == 1 and name in ("offset", "exposure", "y"):
         array = array[:, 0]
     if array.ndim != 1:
-        shape = f"has shape {array.shape}" if array.ndim else f"is {value!r}"
-        raise ArgumentError(f"{name}= {shape}; give {_ALLOWED}.")
+        plain = value is None or isinstance(value, (bool, int, float, str))
+        shape = f"has shape {array.shape}" if array.ndim else f"is {value if plain else 'a ' + type(value).__name__}"
+        raise ArgumentError(f"{name}= {shape}; give {_allowed(name)}.")
     if len(array) != n:
         raise _length(name, len(array), n)
     return array
@@ -181,9 +192,10 @@ def _array(name: str, value: Any) -> Any:
     if isinstance(value, pd.api.extensions.ExtensionArray):
         return value
     try:
-        return np.asarray(value)
-    except ValueError:
-        raise ArgumentError(f"{name}= is a ragged list; give {_ALLOWED}.") from None
+        # what is masked is missing: the value under the mask is none
+        return np.ma.filled(value.astype(float), np.nan) if np.ma.is_masked(value) else np.asarray(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{name}= is a ragged list, or masked text; give {_allowed(name)}.") from None
 
 
 def _length(name: str, given: int, n: int) -> ArgumentError:

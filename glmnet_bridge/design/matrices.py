@@ -1,23 +1,28 @@
-"""Arrays without a formula: the same recipe, with columns by position.
+"""Arrays without a formula: the same recipe, with columns by position or by name.
 
-`fit(X, y)` reads X as it lies; the intercept is a column that exists in no array.
+`fit(X, y)` reads X as it lies; the intercept is a column that exists in no array. Columns that
+have names of their own (a frame's, or those given) are found by name in the frame of new rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.data import frames
 from glmnet_bridge.data.rows import ArraySource
 from glmnet_bridge.design import arguments
 from glmnet_bridge.design.responses import Response
 from glmnet_bridge.design.samples import Sample
-from glmnet_bridge.errors import ArgumentError, DataError, listed
+from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
 
 Array = np.ndarray
+
+CONSTANT = "Intercept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,14 @@ class MatrixRecipe:
     response : Response
     intercept : whether column 0 of the design is the constant
     offset : whether the fit had an offset, which prediction then demands
+    named : whether the columns have names of their own, by which new rows are read
     """
 
     names: tuple[str, ...]
     response: Response
     intercept: bool
     offset: bool = False
+    named: bool = False
 
     @property
     def formula(self) -> str:
@@ -52,17 +59,41 @@ class MatrixRecipe:
         self, data: Any, *, offset: Any = None, exposure: Any = None, unseen: str = "raise"
     ) -> Sample:
         """New rows `(n, q)` with the fit's columns."""
-        matrix, index, _ = as_matrix(data, None)
-        expected = len(self.names) - self.intercept
-        if matrix.shape[1] != expected:
-            raise DataError(
-                f"The array has {matrix.shape[1]} columns; the model was fitted on {expected} "
-                f"({listed(self.names[self.intercept :])})."
-            )
+        if unseen not in ("raise", "nan"):
+            raise ArgumentError(f"unseen={unseen!r} is unknown; it is 'raise' or 'nan'.")
+        matrix, index = self._columns(data)
+        if not np.isfinite(matrix.sum()) and np.isinf(matrix).any():
+            row, column = (int(at) for at in np.argwhere(np.isinf(matrix))[0])
+            name = self.names[self.intercept + column]
+            raise DataError(f"Column {name!r} is {matrix[row, column]:g} in row {index[row]}; drop or mend that row.")
         if self.offset and offset is None and exposure is None:
-            raise DataError("The model was fitted with an offset: give offset= for new rows too (offset=0 for none).")
+            raise DataError(
+                "The model was fitted with an offset: give offset= for new rows too (offset=0 for none)."
+            )
         total = combined_offset(offset, exposure, index)
-        return Sample(ArraySource(matrix, self.intercept), None, None, None, None, total, index, None, {}, len(index))
+        source = ArraySource(matrix, self.intercept)
+        return Sample(source, None, None, None, None, total, index, None, {}, len(index))
+
+    def _columns(self, data: Any) -> tuple[Array, pd.Index]:
+        """The columns of new rows: by name from a frame, by position from an array."""
+        wanted = self.names[self.intercept :]
+        frame = _frame(data)
+        if frame is not None and (self.named or set(wanted) <= {str(name) for name in frame.columns}):
+            labels = {str(name): name for name in frame.columns}
+            for name in wanted:
+                if name not in labels:
+                    raise DataError(
+                        f"There is no column {name!r} in the new data.{nearest(name, labels)} The model was fitted "
+                        f"on {listed(wanted, 12)}; the columns are {listed(list(labels), 12)}."
+                    )
+            frame = frame[[labels[name] for name in wanted]]
+        matrix, index, _, _ = as_matrix(data if frame is None else frame, None)
+        if matrix.shape[1] != len(wanted):
+            raise DataError(
+                f"The new rows have {matrix.shape[1]} columns; the model was fitted on {len(wanted)} "
+                f"({listed(wanted)}). Give one row per case and these columns, in this order."
+            )
+        return matrix, index
 
 
 def combined_offset(offset: Any, exposure: Any, index: pd.Index) -> Array | None:
@@ -77,27 +108,88 @@ def combined_offset(offset: Any, exposure: Any, index: pd.Index) -> Array | None
 
 def beside(X: Any, value: Any) -> Any:
     """What was given beside X; a Series goes by position where X has no row labels to match."""
-    return value if isinstance(X, pd.DataFrame | pd.Series) else arguments.by_position(value)
+    own = isinstance(X, pd.Series) or frames.labelled(X)
+    return value if own else arguments.by_position(value)
 
 
-def as_matrix(X: Any, names: Any) -> tuple[Array, pd.Index, tuple[str, ...]]:
-    """`(n, q)` numbers as they lie, row labels, and column names (x1, x2, ... where there are none)."""
-    own = [str(name) for name in X.columns] if isinstance(X, pd.DataFrame) else None
-    index = X.index if isinstance(X, pd.DataFrame | pd.Series) else None
+def as_matrix(X: Any, names: Any) -> tuple[Array, pd.Index, tuple[str, ...], bool]:
+    """Numbers `(n, q)` as they lie, row labels, column names, and whether these are more than x1, x2, ..."""
+    frame = _frame(X)
+    if frame is None:
+        matrix, index, own = _array(X), None, None
+    else:
+        matrix, index, own = _numbers(frame), frame.index, [str(name) for name in frame.columns]
+    if isinstance(X, pd.Series) and X.name is None:
+        own = None
+    chosen = own if names is None else _given(names)
+    found = tuple(f"x{j + 1}" for j in range(matrix.shape[1])) if chosen is None else tuple(chosen)
+    if len(found) != matrix.shape[1]:
+        raise ArgumentError(f"names= has {len(found)} names, and X has {matrix.shape[1]} columns; give one for each.")
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        raise ArgumentError(f"Two columns have the name {twice[0]!r}; rename one, or give names=.")
+    if CONSTANT in found:
+        raise ArgumentError(
+            f"A column has the name {CONSTANT!r}, which is that of the constant that fit adds: leave this column out "
+            "(and intercept=True), or rename it."
+        )
+    return matrix, pd.RangeIndex(len(matrix)) if index is None else index, found, chosen is not None
+
+
+def _given(names: Any) -> list[str]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ArgumentError(f"names={names!r}: give a list with one name per column of X.")
+    out = list(names)
+    for name in out:
+        if not isinstance(name, (str, int, np.integer)):
+            raise ArgumentError(f"names= has {name!r} among the names; a name is text.")
+    return [str(name) for name in out]
+
+
+def _frame(X: Any) -> pd.DataFrame | None:
+    """X as a frame if it has column names, else None."""
     if isinstance(X, pd.Series):
-        own = [str(X.name)] if X.name is not None else None
-    matrix = np.asarray(X)
-    if matrix.dtype.kind == "O":
-        raise DataError("X has columns of objects; give numbers only, or use gb.glm with a formula for factors.")
-    if matrix.dtype.kind not in "fiub":
-        raise DataError(f"X holds {matrix.dtype}; numbers are needed.")
-    if matrix.ndim == 1:
+        return X.to_frame()
+    if isinstance(X, (np.ndarray, list, tuple)) and not getattr(getattr(X, "dtype", None), "names", None):
+        return None
+    if isinstance(X, (pd.DataFrame, Mapping, np.ndarray)):
+        return frames.as_frame(X)
+    if isinstance(X, str):
+        raise ArgumentError("X is text. gb.glm takes a formula and a frame; gb.fit takes arrays X and y.")
+    if hasattr(X, "tocsr"):
+        raise DataError("X is a sparse matrix; give X.toarray(), or a frame with pandas' sparse columns.")
+    if hasattr(X, "__dataframe__") or hasattr(X, "__arrow_c_stream__"):
+        return frames.as_frame(X)
+    return None
+
+
+def _array(X: Any) -> Array:
+    try:
+        matrix = np.ma.filled(X.astype(float), np.nan) if np.ma.is_masked(X) else np.asarray(X)
+    except ValueError:
+        raise DataError("X is a ragged list: its rows differ in length.") from None
+    if matrix.ndim == 1 and matrix.dtype.kind != "O":
         matrix = matrix[:, None]
     if matrix.ndim != 2:
-        raise DataError(f"X has {matrix.ndim} dimensions; give a table of rows and columns.")
-    found = tuple(names) if names is not None else tuple(own or [f"x{j + 1}" for j in range(matrix.shape[1])])
-    if len(found) != matrix.shape[1]:
-        raise ArgumentError(f"names has {len(found)} names for {matrix.shape[1]} columns of X.")
-    if len(set(found)) != len(found):
-        raise ArgumentError(f"names are not unique: {listed(found)}.")
-    return matrix, pd.RangeIndex(len(matrix)) if index is None else index, found
+        given = f"has {matrix.ndim} dimensions" if matrix.ndim else f"is of type {type(X).__name__}"
+        raise DataError(f"X {given}; give a table of rows and columns.")
+    if matrix.dtype.kind == "O":
+        return _numbers(pd.DataFrame(matrix, columns=[f"x{j + 1}" for j in range(matrix.shape[1])]))
+    if matrix.dtype.kind not in "fiub":
+        kind = {"c": "complex numbers", "M": "dates", "m": "time differences"}.get(matrix.dtype.kind, "text")
+        raise DataError(f"X holds {kind}; give numbers, or use gb.glm with a formula for factors.")
+    return matrix
+
+
+def _numbers(frame: pd.DataFrame) -> Array:
+    """The columns of a frame as one array: as they lie where that is possible, else each converted."""
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiu" for dtype in frame.dtypes):
+        return frame.to_numpy()
+    out = np.empty(frame.shape)
+    for j, name in enumerate(frame.columns):
+        what = f"Column {str(name)!r} of X"
+        values, gaps = frames.convert(frame.iloc[:, j], what)
+        if isinstance(values, pd.Categorical):
+            raise DataError(f"{what} holds text or categories; gb.glm with a formula makes columns of them.")
+        out[:, j] = values if gaps is None else np.where(gaps, np.nan, values)
+    return out

@@ -11,7 +11,7 @@ open are refused, and `describes` is printed with every result.
 
 from __future__ import annotations
 
-import warnings
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, missing, ro
 from glmnet_bridge.design import arguments, events
 from glmnet_bridge.design.events import Level
 from glmnet_bridge.design.expressions import Expression, build
-from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed, warn
 
 _NEEDS = {
     "count": "counts (0, 1, 2, ...)",
@@ -97,6 +97,8 @@ class Response:
         """The level that each probability `(n,)` speaks for: the event from `threshold` on; nan stays nan."""
         if self.kind != "binary":
             raise ArgumentError(f"Classes need a response with two levels; this models the {self.describes}.")
+        if not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
+            raise ArgumentError(f"threshold={threshold!r}: give a probability between 0 and 1, such as 0.5.")
         other = next(level for level in self.levels if level != self.event)
         found = np.array([other, self.event])[(mean >= threshold).astype(int)]
         return np.where(np.isnan(mean), np.nan, found.astype(object)) if np.isnan(mean).any() else found
@@ -248,16 +250,17 @@ def _encoded(
     if response.kind == "proportion":
         if trials is None:
             raise DataError(f"{name!r} is a proportion: give the number of trials by trials=.")
-        hint = "a proportion lies between 0 and 1. Successes of trials are written successes(k, m) ~ ..."
+        hint = "a proportion lies between 0 and 1. Successes of trials are written successes(k, m)"
         _refuse((y < 0) | (y > 1), y, name, hint, index)
-        _warn_if_broken(y * trials, trials, name)
+        _warn_if_broken(y * trials, trials, name, index)
     elif response.kind == "count":
         _refuse(
             y < 0, y, name, "counts are 0, 1, 2, ... Mend or drop those rows, or use family='gaussian'", index
         )
         if raw[0].dtype.kind == "f" and not np.array_equal(y, np.rint(y)):
             row = np.flatnonzero(y != np.rint(y))[0]
-            _warn(f"The counts {name!r} are not all whole (such as {y[row]:g}): a quasi-likelihood at best.")
+            found = f"The counts {name!r} are not all whole (such as {y[row]:g} in {_row(row, index)})"
+            warn(f"{found}: a quasi-likelihood at best. Round them if they should be counts.", DataWarning)
     elif response.kind == "positive":
         _refuse(
             y <= 0,
@@ -266,6 +269,8 @@ def _encoded(
             "this family needs a response above 0. Mend or drop those rows, or use family='gaussian'",
             index,
         )
+    if response.kind != "proportion":
+        _refuse_size(y, name, 1e75 if response.kind == "positive" else 1e140)
     return y[:, None], trials
 
 
@@ -309,20 +314,38 @@ def _shares(response: Response, numbers: list[Array], index: pd.Index | None) ->
     return np.divide(k, m, out=np.zeros(len(k)), where=m > 0), m
 
 
-def _warn_if_broken(successes: Array, trials: Array, name: str) -> None:
+def _warn_if_broken(successes: Array, trials: Array, name: str, index: pd.Index | None) -> None:
     # the tolerance of R's glm, and that of proportions kept in single precision
     slack = np.maximum(1e-3, 1e-6 * successes)
-    if (np.abs(successes - np.rint(successes)) > slack).any() or not np.array_equal(trials, np.rint(trials)):
-        _warn(f"{name!r} times trials is not whole in some rows: a quasi-likelihood at best.")
+    broken = (np.abs(successes - np.rint(successes)) > slack) | (trials != np.rint(trials))
+    if broken.any():
+        k, m = successes[broken][0], trials[broken][0]
+        found = f"{name!r} times trials is not whole in {rows_where(index, broken)} (such as {k:g} of {m:g})"
+        warn(
+            f"{found}: a quasi-likelihood at best. Is trials= the number that the shares were taken of?",
+            DataWarning,
+        )
+
+
+def _row(at: int, index: pd.Index | None) -> str:
+    mask = np.zeros(at + 1, dtype=bool)
+    mask[at] = True
+    return rows_where(index, mask)
+
+
+def _refuse_size(y: Array, name: str, most: float) -> None:
+    """Responses whose squares (cubes, for a variance that grows so) leave the floating-point range."""
+    size = float(np.abs(y).max(initial=0.0))
+    if size > most or 0 < size < 1.0 / most:
+        raise DataError(
+            f"The response {name!r} is of size {size:.0e}, outside the range in which its powers can be formed. "
+            "Change its unit, for example multiply it by a power of ten."
+        )
 
 
 def _refuse(bad: Array, values: Array, name: str, why: str, index: pd.Index | None) -> None:
     if bad.any():
         raise bad_rows(f"The response {name!r}", values, bad, why, index)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, DataWarning, stacklevel=2)
 
 
 def _is_bool(raw: ColumnValues) -> bool:

@@ -37,6 +37,12 @@ def pearson_chi2(model: Model, rows: Rows, theta: Array) -> float:
     return rows.sum(part)
 
 
+def size(family: Family, rows: Rows) -> float:
+    """What chi2 is of mean 0, `sum w y^2 / V(y)`: the scale on which residuals are seen to be rounding."""
+    y = rows.response[:, 0]
+    return float(rows.weights @ (y * (y / family.variance(y))))
+
+
 def dispersion(family: Family, chi2: float, degrees: Degrees) -> float:
     """Pearson's estimate; 1 where the family has none; nan without residual degrees of freedom."""
     if not family.distribution.free_dispersion:

@@ -85,7 +85,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.tol, numbers.Real) and 0 < self.tol < 1):
-            raise ArgumentError(f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9.")
+            raise ArgumentError(
+                f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9."
+            )
         whole = isinstance(self.max_steps, numbers.Integral) and not isinstance(self.max_steps, bool)
         if not (whole and self.max_steps >= 0):
             raise ArgumentError(f"max_steps={self.max_steps!r}: give a whole number, zero or more.")
@@ -117,9 +119,17 @@ def estimate(
         unit = weight_unit(rows)
         used = replace(rows, weights=rows.weights / unit) if unit != 1.0 else rows
         problem = _Problem(
-            model, used.standardised(axes.shift, axes.scale), axes, constant, limits, nobs or rows.n, unit
-        )
+            model, used.standardised(axes.shift, axes.scale), axes, constant, limits, nobs or rows.n, unit,
+            _floor(model, used),
+        )  # fmt: skip
         return _examined(problem, first)
+
+
+def _floor(model: Model, rows: Rows) -> float:
+    """A dispersion so small that the residuals are rounding: relative to the responses they are about 1e-12."""
+    if not model.family.distribution.free_dispersion:
+        return 1.0
+    return max(1e-24 * dispersions.size(model.family, rows) / max(rows.n, 1), float(np.finfo(float).tiny))
 
 
 def weight_unit(rows: Rows) -> float:
@@ -141,10 +151,13 @@ class _Problem:
     limits: Limits
     nobs: float
     unit: float = 1.0
+    floor: float = 0.0
     kept: Array | None = None
 
     def reduced(self) -> Model:
-        return self.model if self.kept is None else replace(self.model, network=_select(self.model, self.kept))
+        return (
+            self.model if self.kept is None else replace(self.model, network=_select(self.model, self.kept))
+        )
 
     def objective(self, model: Model) -> irls.Objective:
         free = model.family.distribution.free_dispersion
@@ -152,7 +165,10 @@ class _Problem:
             lambda theta, want: model.sums(self.rows, theta, want),
             self._penalty(model),
             self.nobs - model.network.parameters if free else None,
-            None if model.penalty.strength > 0 else lambda theta: linalg.from_triangle(self.triangle(model, theta)),
+            None
+            if model.penalty.strength > 0
+            else lambda theta: linalg.from_triangle(self.triangle(model, theta)),
+            self.floor,
         )
 
     def triangle(self, model: Model, theta: Array) -> Array:
@@ -245,7 +261,9 @@ def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]],
         theta = problem.own_axes().own(start if problem.kept is None else start[problem.kept])
     path = None
     if large.worthwhile(model, problem.rows):
-        path = large.solve(objective, model, problem.rows, theta, problem.limits.tol, problem.limits.max_steps)
+        path = large.solve(
+            objective, model, problem.rows, theta, problem.limits.tol, problem.limits.max_steps
+        )
     if path is None:
         polish = problem.rows.n * len(theta) < 400_000
         path = irls.newton(
@@ -315,7 +333,9 @@ def _separated(problem: _Problem) -> Separation | None:
 
 def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate:
     """The fit that separated data tend to: rows at infinity fit perfectly, the others decide what stays finite."""
-    rest = replace(problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights)))
+    rest = replace(
+        problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights))
+    )
     staying = _rank(rest).kept if (rest.rows.weights > 0).any() else np.array([], dtype=int)
     if problem.kept is not None:
         staying = np.intersect1d(staying, problem.kept)
@@ -348,7 +368,9 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
     )
     covariance = _covariance(problem, model, sums, end)
     if outcome == "boundary":
-        covariance = np.full((len(end.theta), len(end.theta)), np.nan)  # there the information says nothing of errors
+        covariance = np.full(
+            (len(end.theta), len(end.theta)), np.nan
+        )  # there the information says nothing of errors
     return Estimate(
         model=model,
         theta=axes.raw(end.theta),

@@ -41,12 +41,14 @@ class Objective:
     residual_df : to estimate the dispersion for the decrement; None where it is known to be 1
     exact : theta -> factor of the expected information by QR, for columns so nearly collinear that
         the sums have lost it; None where there is no such way
+    floor : the dispersion is at least this: where every row is fitted exactly there are no standard errors
     """
 
     evaluate: Evaluate
     penalty: Array | None = None
     residual_df: float | None = None
     exact: Callable[[Array], Factor | None] | None = None
+    floor: float = float(np.finfo(float).tiny)
 
     def value(self, theta: Array, loglik: float) -> float:
         return loglik if self.penalty is None else loglik - 0.5 * float(theta @ self.penalty @ theta)
@@ -55,7 +57,7 @@ class Objective:
         """A rough dispersion: deviance per residual degree of freedom."""
         if self.residual_df is None:
             return 1.0
-        return max(-2.0 * loglik / max(self.residual_df, 1.0), np.finfo(float).tiny)
+        return max(-2.0 * loglik / max(self.residual_df, 1.0), self.floor)
 
     def at(self, theta: Array) -> Point:
         """Evaluate at theta: observed information where it is positive definite, else expected."""
@@ -175,9 +177,13 @@ def newton(
 
 def _settled(here: Point) -> bool:
     """Whether the step left is rounding: in standard errors, or, where these are tiny, in theta itself."""
-    if here.decrement <= 1e-6 or here.step is None:
-        return here.step is not None
-    return float(np.abs(here.step).max()) <= 64.0 * np.finfo(float).eps * float(np.abs(here.theta).max())
+    if here.step is None or here.factor is None:
+        return False
+    # a score of nearly collinear columns has lost as many digits as their condition number has
+    noise = 16.0 * np.finfo(float).eps / np.sqrt(here.factor.rcond)
+    if here.decrement <= max(1e-6, noise):
+        return True
+    return float(np.abs(here.step).max()) <= 1e-12 * float(np.abs(here.theta).max())
 
 
 def search(objective: Objective, here: Point) -> Point | None:

@@ -19,7 +19,7 @@ import numpy as np
 from glmnet_bridge.data.rows import Layout, Rows
 from glmnet_bridge.fitting import irls
 from glmnet_bridge.fitting.irls import Objective, Path, Point, Recorder
-from glmnet_bridge.fitting.linalg import Factor, factor
+from glmnet_bridge.fitting.linalg import Factor
 from glmnet_bridge.model.models import Model, Sums
 
 Array = np.ndarray
@@ -53,12 +53,16 @@ def worthwhile(model: Model, rows: Rows) -> bool:
     return rows.n >= max(ROWS, 200 * model.network.parameters) and not one_step
 
 
-def solve(objective: Objective, model: Model, rows: Rows, theta: Array, tol: float, max_steps: int) -> Path | None:
+def solve(
+    objective: Objective, model: Model, rows: Rows, theta: Array, tol: float, max_steps: int
+) -> Path | None:
     """The path to the optimum, or None where plain Newton must do it from the start."""
     few = _subsample(objective, model, rows, max(rows.n // 10, 60 * len(theta)))
     if few is None:
         return None
-    fewer = _subsample(objective, model, few.rows, few.rows.n // 8) if few.rows.n >= 40 * len(theta) * 8 else None
+    fewer = (
+        _subsample(objective, model, few.rows, few.rows.n // 8) if few.rows.n >= 40 * len(theta) * 8 else None
+    )
     if fewer is not None:
         warm = irls.newton(fewer.objective, theta, tol=1.0, max_steps=10, polish=False)
         theta = warm.end.theta if warm.outcome == "converged" else theta
@@ -66,7 +70,9 @@ def solve(objective: Objective, model: Model, rows: Rows, theta: Array, tol: flo
     if first.outcome != "converged" or first.end.factor is None or first.end.factor.rcond < 1e-7:
         return None
     spread = few.objective.dispersion(first.end.sums.loglik)
-    near, decrement, record = _descend(objective, first.end.theta, first.end.factor, few.share, spread, rows.n)
+    near, decrement, record = _descend(
+        objective, first.end.theta, first.end.factor, few.share, spread, rows.n
+    )
     if not decrement <= _close(rows.n):
         # the subsample misled: go on from here with all rows
         return irls.newton(objective, near, tol=tol, max_steps=max_steps, polish=False)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glmnet_bridge.data.rows import ArraySource, Rows
+from glmnet_bridge.data.rows import ArraySource, Rows, one_blas_thread
 from glmnet_bridge.errors import listed
 from glmnet_bridge.fitting import cones, linalg
 from glmnet_bridge.fitting.cones import CLEAR, SETTLED, Points
@@ -32,6 +32,7 @@ WORDS: dict[str | None, tuple[str, str, str]] = {
     "gaussian": ("positive values", "values of zero or less", "fitted as exactly 0"),
     None: ("ones", "zeros", "fitted perfectly"),
 }
+NEARLY_COLLINEAR = 1e-3  # ratio of singular values below which coordinates are orthonormalised
 DISTINCT = 2_000_000  # entries of the table of distinct rows; with more, rows are read block by block
 MOST_TRIED = 12  # columns that are tried to be left out of the equation that is shown
 NEXT = (
@@ -113,7 +114,7 @@ class Separation:
         parts = [f"{listed(infinite, 6)}:" if infinite else "The data are separated:"]
         parts.append(f"{rows} {fitted} ({self._reason(names, ups, downs)}).")
         if either:
-            parts.append(f"{listed(either, 6)} {_have(either)} no finite estimate either, and no sign.")
+            parts.append(f"{listed(either, 6)} run{'s' * (len(either) == 1)} off too, with either sign.")
         parts.append(
             f"{listed(finite, 6)} stay{'s' * (len(finite) == 1)} finite."
             if finite
@@ -124,11 +125,11 @@ class Separation:
     def _reason(self, names: Sequence[str], ups: str, downs: str) -> str:
         """Which rows go off: those of some levels, or those on one side of an equation."""
         up, down, left = self.counts
-        used = np.flatnonzero(self.direction)
+        used = [int(j) for j in np.flatnonzero(self.direction)]
         if self.levels[used].all():
             found = [f"{names[j]} = 1 has only {ups if self.levels[j] > 0 else downs}" for j in used]
             return listed(found, 4)
-        terms = [int(j) for j in used if j != self.constant]
+        terms = [j for j in used if j != self.constant]
         if not terms:
             return f"there are only {ups if up else downs}"
         if len(terms) > 6:
@@ -138,10 +139,6 @@ class Separation:
             return f"{text} {'>' if up else '<'} {at} has only {ups if up else downs}"
         rest = f", = {at} the rest" if left else ""
         return f"{text} > {at} has only {ups}, < {at} only {downs}{rest}"
-
-
-def _have(names: Sequence[str]) -> str:
-    return "has" if len(names) == 1 else "have"
 
 
 def _combination(direction: Array, terms: Sequence[int], names: Sequence[str]) -> str:
@@ -154,7 +151,7 @@ def _combination(direction: Array, terms: Sequence[int], names: Sequence[str]) -
     return text
 
 
-def prove(rows: Rows, sides: Array, kept: Array, *, noise: float = 1e-12) -> Separation | None:
+def prove(rows: Rows, sides: Array, kept: Array, *, tolerance: float = 1e-12) -> Separation | None:
     """Prove separation, or find that there is none.
 
     Parameters
@@ -163,7 +160,8 @@ def prove(rows: Rows, sides: Array, kept: Array, *, noise: float = 1e-12) -> Sep
         are read, so give raw columns (`rows.standardised(None, None)`)
     sides : (n,) array of `sides`
     kept : positions of linearly independent columns
-    noise : relative rounding error of the columns; data that overlap by less count as separated
+    tolerance : data that overlap by less than this (relative to the size of the rows) count as
+        separated; at least the rounding error of the columns is allowed for
 
     Returns
     -------
@@ -173,9 +171,15 @@ def prove(rows: Rows, sides: Array, kept: Array, *, noise: float = 1e-12) -> Sep
     signs = np.where(counted, sides, 0).astype(float)
     if not signs.any() or not len(kept):
         return None
+    with one_blas_thread():
+        return _proved(rows, signs, counted, kept, tolerance)
+
+
+def _proved(rows: Rows, signs: Array, counted: Array, kept: Array, tolerance: float) -> Separation | None:
+    """The distinct rows decide, if they are few; all rows confirm."""
     few = _distinct(rows, signs, counted)
     if few is not None:
-        axes = _axes(few[0], few[1], np.ones(few[0].n, bool), kept, noise)
+        axes = _axes(few[0], few[1], np.ones(few[0].n, bool), kept, tolerance)
         cone = _cone(axes)
         if cone is None:
             return None  # what some rows refute, all rows refute
@@ -183,7 +187,7 @@ def prove(rows: Rows, sides: Array, kept: Array, *, noise: float = 1e-12) -> Sep
         found = _stated(replace(axes, cloud=whole), cone)
         if found is not None:
             return found
-    axes = _axes(rows, signs, counted, kept, noise)
+    axes = _axes(rows, signs, counted, kept, tolerance)
     cone = _cone(axes)
     return None if cone is None else _stated(axes, cone)
 
@@ -219,9 +223,13 @@ def _distinct(rows: Rows, signs: Array, counted: Array) -> tuple[Rows, Array] | 
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
-    """Points in coordinates of their own; what the columns look like.
+    """The rows in coordinates of their own, and what their columns look like.
 
-    `constant` is the position of a constant column or None, `levels` a (p,) mask of 0/1 columns.
+    Attributes
+    ----------
+    cloud : Points
+    constant : position of a constant column, or None; `height` is its value
+    levels : (p,) mask of 0/1 columns
     """
 
     cloud: Points
@@ -230,31 +238,30 @@ class _Axes:
     levels: Array
 
 
-def _axes(rows: Rows, signs: Array, counted: Array, kept: Array, noise: float) -> _Axes:
+def _axes(rows: Rows, signs: Array, counted: Array, kept: Array, tolerance: float) -> _Axes:
     """Coordinates in which columns have unit size, lie near 0 and are not nearly collinear."""
     low, high, size, levels = _ranges(rows, counted)
     steady = [int(j) for j in kept if low[j] == high[j] != 0]
-    constant = steady[0] if steady else None
+    constant, height = (steady[0], float(low[steady[0]])) if steady else (None, 1.0)
     middle, half = 0.5 * (low + high), 0.5 * (high - low)
     far = (np.abs(middle) > 4.0 * half) & (half > 0) & (constant is not None)
     scale = np.where(far, half, size)
     to_raw = np.diag(1.0 / scale)
-    height = 1.0
     if constant is not None:
-        height = float(low[constant])
         to_raw[constant] -= np.where(far, middle / scale / height, 0.0)
-    rounding = 16.0 * np.finfo(float).eps * float(np.where(far, np.abs(middle) / scale, 1.0)[kept].max())
-    cloud = cones.points(rows, signs, to_raw[:, kept], counted, min(max(noise, rounding), CLEAR))
-    r = cloud.triangle(counted)
+    # what rounding of the raw columns amounts to in these coordinates
+    noise = 16.0 * np.finfo(float).eps * float(np.where(far, np.abs(middle) / scale, 1.0)[kept].max())
+    to_raw = to_raw[:, kept]
+    r = cones.points(rows, signs, to_raw, counted, noise).triangle(counted)
     independent = linalg.rank(r).kept
-    norms = np.sqrt((r * r).sum(axis=0))[independent]
-    r = linalg.triangle(r[:, independent] / norms).r
-    to_raw = to_raw[:, kept[independent]]
-    sizes = np.linalg.svd(r, compute_uv=False)
-    if len(sizes) and sizes[-1] < 1e-3 * sizes[0]:
-        to_raw = to_raw / norms @ np.linalg.inv(r)
-        noise = min(max(noise, rounding * sizes[0] / sizes[-1]), CLEAR)
-    cloud = cones.points(rows, signs, to_raw, counted, min(max(noise, rounding), CLEAR))
+    if len(independent) < len(kept):
+        return _axes(rows, signs, counted, kept[independent], tolerance)
+    norms = np.sqrt((r * r).sum(axis=0))
+    sizes = np.linalg.svd(r / norms, compute_uv=False)
+    if sizes[-1] < NEARLY_COLLINEAR * sizes[0]:
+        to_raw = to_raw @ np.linalg.inv(r)
+        noise *= float(sizes[0] / sizes[-1])
+    cloud = cones.points(rows, signs, to_raw, counted, min(max(tolerance, noise), CLEAR))
     return _Axes(cloud, constant, height, levels)
 
 
@@ -268,6 +275,7 @@ def _ranges(rows: Rows, counted: Array) -> tuple[Array, Array, Array, Array]:
         low = np.minimum(low, matrix.min(axis=0, initial=np.inf))
         high = np.maximum(high, matrix.max(axis=0, initial=-np.inf))
         moved = matrix != 0
+        # the geometric mean: a few huge values must not hide what happens among the others
         total += np.log(np.abs(matrix), out=np.zeros_like(matrix), where=moved).sum(axis=0)
         many += moved.sum(axis=0)
         levels &= ((matrix == 0) | (matrix == 1)).all(axis=0)
@@ -276,14 +284,24 @@ def _ranges(rows: Rows, counted: Array) -> tuple[Array, Array, Array, Array]:
 
 @dataclass(frozen=True, slots=True)
 class _Cone:
-    """A direction `(p,)` along which all rows that can go off do, at least by `edge`; p states."""
+    """What the rows say.
+
+    Attributes
+    ----------
+    direction : (p,) array; all rows that can go off do so along it
+    edge : the least that one of them goes
+    status : p words
+    alone : (p,) int array, the sign of columns that separate alone, else 0
+    """
 
     direction: Array
-    status: tuple[str, ...]
     edge: float
+    status: tuple[str, ...]
+    alone: Array
 
 
 def _cone(axes: _Axes) -> _Cone | None:
+    """The cone of these rows: who goes off, in which direction, and with which signs; None if nobody does."""
     cloud = axes.cloud
     gone = cones.departures(cloud)
     if not gone.any():
@@ -300,7 +318,7 @@ def _cone(axes: _Axes) -> _Cone | None:
     status[free] = _states(inner, live, best, np.flatnonzero(free))
     direction = _simplest(inner, live, best, np.flatnonzero(status == "either"), axes.constant)
     direction, edge = _rounded(cloud, gone, direction, axes.constant)
-    return _Cone(direction, tuple(status), edge)
+    return _Cone(direction, edge, tuple(status), cones.single(cloud)[0])
 
 
 def _lengths(map: Array) -> Array:
@@ -351,9 +369,8 @@ def _rounded(cloud: Points, gone: Array, direction: Array, constant: int | None)
     def edge(d: Array) -> float:
         way = cloud.along(d)
         rest = float(np.abs(way[staying]).max(initial=0.0))
-        return (
-            float((cloud.sides * way)[gone].min()) if rest <= 4.0 * cloud.noise * np.abs(way).max() else -1.0
-        )
+        stays = rest <= 4.0 * cloud.noise * np.abs(way).max()
+        return float((cloud.sides * way)[gone].min()) if stays else -1.0
 
     reference = edge(exact)
     for scaled in _round_slopes(exact, slopes):
@@ -402,5 +419,5 @@ def _stated(axes: _Axes, cone: _Cone) -> Separation | None:
     left = int((cloud.rows.weights > 0).sum()) - up - down
     constant = axes.constant
     threshold = 0.0 if constant is None else 0.0 - float(d[constant]) * axes.height
-    levels = np.where(axes.levels & (np.arange(len(d)) != constant), cones.single(cloud)[0], 0)
+    levels = np.where(axes.levels & (np.arange(len(d)) != constant), cone.alone, 0)
     return Separation(cone.status, d, goes_off, (up, down, left), levels, constant, threshold)

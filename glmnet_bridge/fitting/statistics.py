@@ -15,6 +15,7 @@ from scipy import special
 
 from glmnet_bridge.data.rows import ArraySource, Block, Rows
 from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.fitting import dispersions
 from glmnet_bridge.fitting.estimates import estimate
 from glmnet_bridge.model import likelihoods
 from glmnet_bridge.model.families import Family
@@ -30,6 +31,11 @@ def loglik(family: Family, observed: Observed, deviance: float) -> float:
     scale = likelihoods.likelihood_dispersion(family.distribution, observed, deviance)
     constant = likelihoods.saturated(family.distribution, observed, scale)
     return constant if scale == 0 else constant - 0.5 * deviance / scale
+
+
+def exact(family: Family, rows: Rows, deviance: float) -> bool:
+    """Whether the model fits every row but for rounding."""
+    return deviance <= 1e-27 * dispersions.size(family, rows)
 
 
 def parameters(family: Family, rank: int) -> int:

@@ -1,11 +1,9 @@
 """Concepts: each idea of the one trade beside its name in the other, with its value in this fit.
 
-    deviance = 2 x (sum of losses - sum of saturated losses)
+deviance = 2 x (sum of losses - sum of saturated losses)
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,12 +107,20 @@ def _fitting(estimate: Estimate) -> list[tuple[str, str, str]]:
     steps = max(len(estimate.trace) - 1, 0)
     decay = estimate.model.penalty.strength
     return [
-        ("IRLS step (Fisher scoring)", "natural-gradient step of length 1", f"{_method(estimate)}, {steps} steps"),
+        (
+            "IRLS step (Fisher scoring)",
+            "natural-gradient step of length 1",
+            f"{_method(estimate)}, {steps} steps",
+        ),
         ("iteration", "epoch: one pass over all rows", _epochs(estimate)),
         ("Newton decrement", "distance to the optimum", f"{estimate.distance:.2g} standard errors"),
         ("ridge penalty", "weight decay", _decay(decay)),
         ("outcome of the fit", "how training ended", estimate.outcome),
-        ("aliased column", "redundant weight", "none" if estimate.rank is None else str(len(estimate.rank.dropped))),
+        (
+            "aliased column",
+            "redundant weight",
+            "none" if estimate.rank is None else str(len(estimate.rank.dropped)),
+        ),
         ("separation", "weights that grow without bound", "none" if estimate.separation is None else "yes"),
     ]
 
@@ -149,5 +155,3 @@ def _range(values: Array | None) -> str:
 def _counted(number: int, word: str) -> str:
     plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
     return f"{number} {word if number == 1 else plural}"
-
-

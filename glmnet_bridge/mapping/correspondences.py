@@ -134,7 +134,7 @@ class Correspondence:
 
     @property
     def null(self) -> Array:
-        """Directions `(P, d)` in which the weights can move without changing a prediction, sparse where possible."""
+        """Directions `(P, d)` in which the weights move without changing a prediction, sparse where possible."""
         found = linalg.rank(self.jacobian[self.kept])
         out = np.zeros((len(self.weights), len(found.dropped)))
         out[found.dropped, np.arange(len(found.dropped))] = 1.0
@@ -183,7 +183,9 @@ def correspond(union: Union, network: Network, theta: Array, aliased: dict[str, 
         ones = np.zeros((q, 0)) if union.inputs.ones is None else union.inputs.ones[:, None]
         inputs = np.eye(q) if union.inputs.matrix is None else union.inputs.matrix
         matrix = np.column_stack([inputs, ones])
-        entries = tuple(f"folded kernel[{name}]" for name in union.inputs.names) + ("folded bias",) * ones.shape[1]
+        entries = (
+            tuple(f"folded kernel[{name}]" for name in union.inputs.names) + ("folded bias",) * ones.shape[1]
+        )
         values, constant = np.concatenate([kernel, np.full(ones.shape[1], bias)]), np.zeros(q)
     return Correspondence(
         columns=union.names,
@@ -217,7 +219,7 @@ def run_layers(network: Network, inputs: Array, theta: Array) -> Array:
 
 
 def reduced(correspondence: Correspondence, inputs: Inputs) -> Network | None:
-    """The constrained GLM over the same columns, with one free weight per column of R; None if nothing is tied."""
+    """The constrained GLM over the same columns, one free weight per column of R; None if nothing is tied."""
     if not correspondence.ties:
         return None
     found = linalg.rank(correspondence.matrix[correspondence.kept])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,8 +100,9 @@ class Fed:
     names : of the d inputs
     own : (d,) the position of each among the formula's columns, or -1
     meanings : what each is in terms of a factor's levels, where that is known
-    others : the columns of the inputs that are not the formula's, in their order
+    others : the columns of the inputs that are not the formula's
     reader : how these are read
+    places : (d,) the position of each input among the others, or -1
     """
 
     names: tuple[str, ...]
@@ -109,12 +110,28 @@ class Fed:
     meanings: tuple[OfLevels | None, ...]
     others: Source | None
     reader: Reader
+    places: tuple[int, ...]
 
-    @property
-    def places(self) -> tuple[int, ...]:
-        """The position of each input among the others, or -1."""
-        waiting = iter(range(len(self.own)))
-        return tuple(-1 if own >= 0 else next(waiting) for own in self.own)
+    @classmethod
+    def of(
+        cls,
+        names: tuple[str, ...],
+        own: Sequence[int],
+        meanings: Sequence[OfLevels | None],
+        others: Source | None,
+        reader: Reader,
+    ) -> Fed:
+        """Inputs whose other columns come in the order of the inputs."""
+        waiting = iter(range(len(own)))
+        places = tuple(-1 if at >= 0 else next(waiting) for at in own)
+        return cls(names, tuple(own), tuple(meanings), others, reader, places)
+
+    def picked(self, order: Sequence[int]) -> Fed:
+        """Some of the inputs, in another order."""
+        names, own, meanings, places = (
+            tuple(each[j] for j in order) for each in (self.names, self.own, self.meanings, self.places)
+        )
+        return Fed(names, own, meanings, self.others, self.reader, places)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +176,11 @@ def ask(inputs: Any, functions: Functions | None = None) -> Asked:
         return Asked(formula=one_sided(inputs, functions))
     if isinstance(inputs, Mapping):
         raise ArgumentError("inputs= is a dict. Give one list of names, a formula, or one array or frame.")
-    if isinstance(inputs, Sequence | pd.Index) and len(inputs) and all(isinstance(name, str) for name in inputs):
+    if (
+        isinstance(inputs, Sequence | pd.Index)
+        and len(inputs)
+        and all(isinstance(name, str) for name in inputs)
+    ):
         if len(set(inputs)) < len(inputs):
             raise ArgumentError(f"inputs= names a column twice: {listed(list(inputs), 10)}.")
         return Asked(names=tuple(inputs))
@@ -177,7 +198,12 @@ def split(name: str, columns: Collection[str]) -> tuple[str | None, str | None]:
 
 
 def feed(
-    asked: Asked, design: Design, data: Any, index: pd.Index, kept: Array | None, wanted: tuple[str, ...] | None
+    asked: Asked,
+    design: Design,
+    data: Any,
+    index: pd.Index,
+    kept: Array | None,
+    wanted: tuple[str, ...] | None,
 ) -> Fed:
     """Read the inputs of the rows that are used.
 
@@ -195,7 +221,9 @@ def feed(
     if asked.formula is not None:
         fed = _of_formula(asked.formula, design, data, index, kept)
         if wanted is not None and set(wanted) == set(fed.names):
-            fed = _in_order(fed, wanted)  # a formula's columns come in an order that nobody chose
+            fed = fed.picked(
+                [fed.names.index(name) for name in wanted]
+            )  # a formula's columns come in an order that nobody chose
     elif asked.names is not None:
         fed = _of_names(asked.names, design, data, index, kept)
     else:
@@ -221,7 +249,7 @@ def plain_variable(design: Design, factor: str) -> str | None:
 
 def _of_design(design: Design) -> Fed:
     count = len(design.names)
-    return Fed(design.names, tuple(range(count)), (None,) * count, None, Reader())
+    return Fed.of(design.names, range(count), (None,) * count, None, Reader())
 
 
 def _of_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed:
@@ -241,12 +269,14 @@ def _of_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index
         if not same:
             pieces.append((str(variable), level))
     reader = Reader(tuple(pieces))
-    return Fed(names, tuple(own), tuple(meanings), reader.read(values, index) if pieces else None, reader)
+    return Fed.of(names, own, meanings, reader.read(values, index) if pieces else None, reader)
 
 
 def _of_formula(formula: Formula, design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed:
     if formula.offsets:
-        raise ArgumentError("inputs= has an offset(...); an offset is no input. Put it into the formula, or offset=.")
+        raise ArgumentError(
+            "inputs= has an offset(...); an offset is no input. Put it into the formula, or offset=."
+        )
     values = _values(frames.as_frame(data), formula.names, kept)
     fed = Design.learn(formula, values) if values else None
     if fed is None or not [name for name in fed.names if name != "Intercept"]:
@@ -257,7 +287,7 @@ def _of_formula(formula: Formula, design: Design, data: Any, index: pd.Index, ke
     levels = _meanings(fed)
     reader = Reader(design=fed, picks=picks)
     others = reader.read(values, index) if picks else None
-    return Fed(names, own, tuple(levels.get(name) for name in names), others, reader)
+    return Fed.of(names, own, [levels.get(name) for name in names], others, reader)
 
 
 def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, ...] | None) -> Fed:
@@ -289,7 +319,7 @@ def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, 
         arrays.append(array)
     count = len(names)
     source = Encoded(len(arrays[0]), _dense_layout(count), tuple((Numbers(array),) for array in arrays), None)
-    return Fed(tuple(wanted or names), (-1,) * count, (None,) * count, source, Reader(fixed=True))
+    return Fed.of(tuple(wanted or names), (-1,) * count, (None,) * count, source, Reader(fixed=True))
 
 
 def _columns_of(table: Any) -> list[tuple[Any, Any]]:
@@ -376,20 +406,13 @@ def _checked(fed: Fed, design: Design, wanted: tuple[str, ...] | None) -> Fed:
     constant = [j for j, at in enumerate(fed.own) if at >= 0 and design.names[at] == "Intercept"]
     count = None if wanted is None else len(wanted)
     if constant and count != len(fed.names):
-        keep = [j for j in range(len(fed.names)) if j not in constant]
-        fed = Fed(
-            tuple(fed.names[j] for j in keep),
-            tuple(fed.own[j] for j in keep),
-            tuple(fed.meanings[j] for j in keep),
-            fed.others,
-            fed.reader,
-        )
+        fed = fed.picked([j for j in range(len(fed.names)) if j not in constant])
     if wanted is None:
         return fed
     if count != len(fed.names):
         raise _wrong_number(wanted, fed.names)
     _check_order(wanted, fed.names)
-    return Fed(wanted, fed.own, fed.meanings, fed.others, fed.reader)
+    return replace(fed, names=wanted)
 
 
 def _wrong_number(wanted: tuple[str, ...], given: tuple[str, ...]) -> ArgumentError:

@@ -64,8 +64,8 @@ class UnionRecipe:
         """New data; rows that lack a value that formula or network needs stay out."""
         if self.reader.fixed and self.picks:
             raise DataError(
-                "The network's inputs were given as numbers (inputs=), which new data do not have. Give inputs= as "
-                "names of columns or as a formula to predict for new data."
+                "The network's inputs were given as numbers (inputs=), which new data do not have. To predict for "
+                "new data, give inputs= as names of columns or as a formula."
             )
         sample = self.own.sample(data, offset=offset, exposure=exposure, unseen=unseen)
         if not self.picks:

@@ -25,6 +25,8 @@ COLUMNS = (
     "status",
 )  # fmt: skip
 
+NUMBERS = ("network", "as_glm", "glm", "std_error", "distance")
+
 
 def term_table(map_: Correspondence, apart: Distances, theta: Array, penalised: bool) -> pd.DataFrame:
     """The term map of an affine network.
@@ -85,9 +87,11 @@ def _status(map_: Correspondence, apart: Distances, penalised: bool) -> str:
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """All columns in their order: text is empty where there is none, numbers are nan."""
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    for name in ("glm_term", "network_term", "relation", "expression", "status"):
-        table[name] = table[name].fillna("").astype(object)
-    for name in ("network", "as_glm", "glm", "std_error", "distance"):
-        table[name] = table[name].astype(float)
-    return table
+    return pd.DataFrame(
+        {
+            name: np.array([row.get(name, np.nan) for row in rows], dtype=float)
+            if name in NUMBERS
+            else np.array([row.get(name, "") for row in rows], dtype=object)
+            for name in COLUMNS
+        }
+    )

@@ -62,7 +62,7 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """Combinations of a source's columns, `U W` with W `(q, r)`; `constant` is the place of the one that is 1, or -1."""
+    """Combinations of columns, `U W` with W `(q, r)`; `constant` is the place of the one that is 1, or -1."""
 
     source: Source
     matrix: Array

@@ -39,16 +39,18 @@ def verdict(case: Case) -> str:
     parts = [_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case)]
     parts += _structure(case.map_, shared=case.shared)
     if not case.shared and case.outcome == "separated":
-        parts.append("The maximum-likelihood estimate is not finite (the data are separated): infinite terms have "
-                     "no distance.")  # fmt: skip
+        parts.append(
+            "The maximum-likelihood estimate is not finite (the data are separated): infinite terms have no "
+            "distance."
+        )
     return " ".join(parts)
 
 
 def _shared(case: Case) -> str:
     if case.outcome == "separated":
         return (
-            "The network is the GLM: same parameters. The data are separated, so that some weights grow without "
-            "bound and have no finite estimate."
+            "The network is the GLM: same parameters. The data are separated, so that some weights grow "
+            "without bound and have no finite estimate."
         )
     if case.penalty:
         return (
@@ -57,10 +59,11 @@ def _shared(case: Case) -> str:
         )
     if not case.apart.trained:
         return (
-            f"The network is the GLM: same parameters. The fit stopped {_size(case.apart.joint)} SE short of the "
-            f"maximum likelihood{_largest(case)} and should not be reported."
+            f"The network is the GLM: same parameters. The fit stopped {_size(case.apart.joint)} SE short of "
+            f"the maximum likelihood{_largest(case)} and should not be reported."
         )
-    return f"The network is the GLM: same parameters, one estimate, {_size(case.apart.joint)} SE from the optimum."
+    size = _size(case.apart.joint)
+    return f"The network is the GLM: same parameters, one estimate, {size} SE from the optimum."
 
 
 def _trained(case: Case) -> str:
@@ -74,30 +77,37 @@ def _trained(case: Case) -> str:
             f"The network is the penalised GLM ({case.penalty}) at its optimum: "
             f"{_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
         )
-    same = "its weights are the coefficients" if _all_same(case.map_) else "its weights fold into the coefficients"
+    same = (
+        "its weights are the coefficients"
+        if _all_same(case.map_)
+        else "its weights fold into the coefficients"
+    )
     return f"The network is the GLM: {same}, {_size(case.apart.joint)} SE from the maximum likelihood."
 
 
 def _short(case: Case) -> str:
-    subject = "The network is a constrained GLM" if case.map_.ties else "Every GLM term is read off the weights"
+    subject = (
+        "The network is a constrained GLM" if case.map_.ties else "Every GLM term is read off the weights"
+    )
     if not np.isfinite(case.apart.joint):
         return f"{subject}, but at these weights the information is singular, so that no distance is known."
     toll = ""
     if case.constrained is not None:
         toll = f", of which the constraint costs {case.constrained:.4g}"
     return (
-        f"{subject}, but the weights are {_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}; "
-        f"the deviance is {case.apart.excess:.4g} above the minimum{toll}."
+        f"{subject}, but the weights are {_size(case.apart.joint)} SE from the maximum likelihood"
+        f"{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum{toll}."
     )
 
 
 def _structure(map_: Correspondence, shared: bool) -> list[str]:
     """What the network lacks, ties, adds or has too much of."""
     parts = []
-    alone = [tie.columns[0] for tie in map_.ties if len(tie.columns) == 1]
+    single = [tie for tie in map_.ties if len(tie.columns) == 1]
     together = [tie for tie in map_.ties if len(tie.columns) > 1]
-    if alone:
-        parts.append(f"It leaves out {listed(alone)} ({listed([tie.text for tie in map_.ties if len(tie.columns) == 1])}).")
+    if single:
+        left_out, zero = [tie.columns[0] for tie in single], [tie.text for tie in single]
+        parts.append(f"It leaves out {listed(left_out)} ({listed(zero)}).")
     if together:
         parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
     added = map_.columns[map_.own :]
@@ -105,12 +115,15 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
     if CONSTANT in added:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")
     if extra:
-        parts.append(f"It also uses {listed(extra, 4)}, which the formula lacks; distances are to the model with both.")
+        parts.append(
+            f"It also uses {listed(extra, 4)}, which the formula lacks; distances are to the model with both."
+        )
     directions = 0 if shared else map_.null.shape[1]
     if directions:
         plural = "one direction" if directions == 1 else f"{directions} directions"
         parts.append(
-            f"Its weights are redundant in {plural}: single weights there have no standard error, the GLM's terms have."
+            f"Its weights are redundant in {plural}: single weights there have no standard error, the GLM's "
+            "terms have."
         )
     return parts
 
@@ -149,8 +162,8 @@ def uncharted(
     cost : log-likelihood of the GLM on the same columns less the network's
     """
     parts = [
-        f"The network is no GLM: {activation} stands before the {link_activation}, so that eta is not linear in the "
-        "weights. They have no GLM counterpart and no standard errors."
+        f"The network is no GLM: {activation} stands before the {link_activation}, so that eta is not linear "
+        "in the weights. They have no GLM counterpart and no standard errors."
     ]
     if clipped is not None and not len(clipped):
         parts.append("It clips no row: on these rows the network is linear.")

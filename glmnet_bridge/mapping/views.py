@@ -11,7 +11,12 @@ from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.model.networks import Activation, Affine, Contrast, Normalise, fold_jacobian
 
 KINDS = ("expected", "observed")
-WORDS = {Affine: "dense", Activation: "activation", Normalise: "normalisation", Contrast: "difference of logits"}
+WORDS = {
+    Affine: "dense",
+    Activation: "activation",
+    Normalise: "normalisation",
+    Contrast: "difference of logits",
+}
 
 
 def weights(estimate: Estimate) -> pd.DataFrame:
@@ -30,14 +35,18 @@ def layers(estimate: Estimate) -> pd.DataFrame:
     network, link = estimate.model.network, estimate.model.family.link
     rows = [("inputs", "input", f"(rows, {len(network.inputs.names)})", 0)]
     for layer in network.layers:
-        kind = layer.kind if isinstance(layer, Activation) else WORDS.get(type(layer), type(layer).__name__.lower())
+        kind = (
+            layer.kind
+            if isinstance(layer, Activation)
+            else WORDS.get(type(layer), type(layer).__name__.lower())
+        )
         rows.append((layer.name, kind, f"(rows, {layer.outputs})", layer.parameters))
     rows.append(("mean", link.activation, f"(rows, {network.outputs})", 0))
     return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "parameters"])
 
 
 def gradient(estimate: Estimate) -> pd.Series:
-    """Score by weight, at dispersion 1: the slope of the log-likelihood, and minus that of the summed loss."""
+    """Score by weight, at dispersion 1: the slope of the log-likelihood, minus that of the summed loss."""
     score = estimate.sums.score
     if score is None:
         raise FitError("The likelihood is not finite at these weights, so that it has no gradient.")
@@ -55,11 +64,13 @@ def information(estimate: Estimate, kind: str = "expected") -> pd.DataFrame:
         for the observed information of a network that is not affine: it is not computed
     """
     if kind not in KINDS:
-        raise ArgumentError(f"kind={kind!r} is unknown; it is 'expected' or 'observed'.{nearest(kind, KINDS)}")
+        raise ArgumentError(
+            f"kind={kind!r} is unknown; it is 'expected' or 'observed'.{nearest(kind, KINDS)}"
+        )
     if kind == "observed" and not estimate.model.network.affine:
         raise FitError(
-            "The observed information of a network with hidden activations needs second derivatives of its layers, "
-            "which are not computed. Use kind='expected', the Gauss-Newton matrix."
+            "The observed information of a network with hidden activations needs second derivatives of its "
+            "layers, which are not computed. Use kind='expected', the Gauss-Newton matrix."
         )
     matrix = estimate.sums.expected if kind == "expected" else estimate.sums.observed
     if matrix is None:

@@ -35,7 +35,9 @@ def panel(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
     if ax is None:
         return panels(1, 1, width, height).axes[0]
     if not isinstance(ax, Axes):
-        raise ArgumentError(f"ax={type(ax).__name__}: give a matplotlib Axes, or leave it out for a new figure.")
+        raise ArgumentError(
+            f"ax={type(ax).__name__}: give a matplotlib Axes, or leave it out for a new figure."
+        )
     dress(ax)
     return ax
 
@@ -94,7 +96,9 @@ def shortened(text: object, most: int = 28) -> str:
     """A long name without its middle; both ends tell columns of one factor apart."""
     words = str(text)
     half = (most - 1) // 2
-    return label(words if len(words) <= most else f"{words[: most - half - 1]}\N{HORIZONTAL ELLIPSIS}{words[-half:]}")
+    return label(
+        words if len(words) <= most else f"{words[: most - half - 1]}\N{HORIZONTAL ELLIPSIS}{words[-half:]}"
+    )
 
 
 def title(ax: Axes, text: str, below: str = "") -> None:

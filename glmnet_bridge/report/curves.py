@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_POINTS = 600
-BINS = 12
+BINS, PER_BIN = 12, 20  # at most so many bins, each with at least so many rows
 
 
 def thinned(frame: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
@@ -29,14 +29,21 @@ def thinned(frame: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
     return frame.iloc[np.linspace(0, len(frame) - 1, most).round().astype(int)]
 
 
-def binned(points: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Weighted means of y in bins of x with about equally many rows: `x, y, weight`."""
+def binned(points: pd.DataFrame) -> pd.DataFrame:
+    """Weighted means of y in bins of x with about equally many rows: `x, y, weight`; none for few rows."""
+    bins = min(BINS, len(points) // PER_BIN)
+    if bins < 2:
+        return points.iloc[:0]
     if points["x"].nunique() <= bins:
         group = points["x"]
     else:
         group = pd.qcut(points["x"], bins, labels=False, duplicates="drop")
     weight = points["weight"]
-    sums = pd.DataFrame({"x": points["x"] * weight, "y": points["y"] * weight, "weight": weight}).groupby(group).sum()
+    sums = (
+        pd.DataFrame({"x": points["x"] * weight, "y": points["y"] * weight, "weight": weight})
+        .groupby(group)
+        .sum()
+    )
     sums = sums[sums["weight"] > 0]
     means = sums[["x", "y"]].div(sums["weight"], axis=0)
     return means.assign(weight=sums["weight"]).reset_index(drop=True)
@@ -73,7 +80,7 @@ def draw_curve(
         ax.plot(part["x"], part["estimate"], color=colour, linewidth=3.0 if number == 0 else 1.8,
                 linestyle="solid" if number == 0 else (0, (4, 2)), label=canvas.label(view))  # fmt: skip
     ax.set_xlabel(canvas.label(names[0]))
-    ax.set_ylabel(canvas.label(names[1]))
+    ax.set_ylabel(canvas.shortened(names[1], 36))
     canvas.title(ax, f"{names[1]} over {names[0]}", below)
     _legend_below(ax, 2)
     return ax
@@ -81,12 +88,21 @@ def draw_curve(
 
 def _legend_below(ax: Axes, columns: int) -> None:
     """Outside the panel, where no data can lie under it."""
-    ax.legend(frameon=False, fontsize=9, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.13), columnspacing=1.4)
+    ax.legend(
+        frameon=False,
+        fontsize=9,
+        ncols=columns,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.13),
+        columnspacing=1.4,
+    )
 
 
 def _rows(ax: Axes, points: pd.DataFrame, binary: bool) -> None:
     shown = thinned(points)
-    some = "" if len(shown) == len(points) else f" ({numbers.count(len(shown))} of {numbers.count(len(points))})"
+    some = (
+        "" if len(shown) == len(points) else f" ({numbers.count(len(shown))} of {numbers.count(len(points))})"
+    )
     if not binary:
         size = 22 * np.sqrt(shown["weight"] / shown["weight"].mean())
         ax.scatter(shown["x"], shown["y"], s=np.clip(size, 4, 160), color=canvas.DATA, alpha=0.45, linewidth=0,
@@ -94,10 +110,13 @@ def _rows(ax: Axes, points: pd.DataFrame, binary: bool) -> None:
         return
     x = jittered(shown["x"], points["x"], seed=0)
     y = np.where(shown["y"] > 0.5, 1.06, -0.06) + _noise(len(shown), seed=1) * 0.04
-    ax.scatter(x, y, s=8, color=canvas.DATA, alpha=0.3, linewidth=0, label=f"rows, jittered{some}")
+    few = len(shown) < 100
+    ax.scatter(x, y, s=18 if few else 8, color=canvas.DATA, alpha=0.6 if few else 0.3, linewidth=0,
+               label=f"rows, jittered{some}")  # fmt: skip
     means = binned(points)
-    ax.scatter(means["x"], means["y"], s=34, facecolors="none", edgecolors=canvas.DATA, linewidth=1.4, zorder=3,
-               label="share of events among all rows")  # fmt: skip
+    if len(means):
+        ax.scatter(means["x"], means["y"], s=34, facecolors="none", edgecolors=canvas.DATA, linewidth=1.4, zorder=3,
+                   label="share of events among all rows")  # fmt: skip
     ax.set_yticks(np.linspace(0, 1, 6))
 
 
@@ -142,9 +161,11 @@ def draw_boundary(
         table = part.pivot(index="y", columns="x", values="mean")
         x, y, mean = table.columns.to_numpy(), table.index.to_numpy(), table.to_numpy()
         if number == 0:
-            shade = ax.contourf(x, y, mean, levels=np.linspace(0, 1, 21), cmap=colours, alpha=0.55, antialiased=True)
+            shade = ax.contourf(
+                x, y, mean, levels=np.linspace(0, 1, 21), cmap=colours, alpha=0.55, antialiased=True
+            )
             bar = ax.figure.colorbar(shade, ax=ax, ticks=np.linspace(0, 1, 6), pad=0.02)
-            bar.set_label(canvas.label(names[2]))
+            bar.set_label(canvas.shortened(names[2], 36))
             bar.outline.set_visible(False)
         if np.nanmin(mean) < threshold < np.nanmax(mean):
             ax.contour(x, y, mean, levels=[threshold], colors=[canvas.INK if number == 0 else canvas.NETWORK],
@@ -164,7 +185,9 @@ def draw_boundary(
 
 def _classes(ax: Axes, points: pd.DataFrame) -> None:
     shown = thinned(points)
-    shown = shown.assign(x=jittered(shown["x"], points["x"], seed=0), y=jittered(shown["y"], points["y"], seed=1))
+    shown = shown.assign(
+        x=jittered(shown["x"], points["x"], seed=0), y=jittered(shown["y"], points["y"], seed=1)
+    )
     for event, marker, colour, words in ((0, "o", canvas.GLM, "no event"), (1, "^", canvas.NETWORK, "event")):
         part = shown[shown["event"] == event]
         ax.scatter(part["x"], part["y"], marker=marker, s=20, color=colour, edgecolors="white", linewidth=0.4,

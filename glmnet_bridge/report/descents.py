@@ -31,7 +31,9 @@ def draw_loss(data: pd.DataFrame, *, loss: str, best: float, below: str = "") ->
     for number, (view, part) in enumerate(data.groupby("view", sort=False)):
         colour = (canvas.GLM, canvas.NETWORK, canvas.GOOD)[number % 3]
         marker = {"marker": "o", "markersize": 4.5} if len(part) <= 40 else {}
-        upper.plot(part["epoch"], part["loss"], color=colour, linewidth=1.7, label=canvas.label(view), **marker)
+        upper.plot(
+            part["epoch"], part["loss"], color=colour, linewidth=1.7, label=canvas.label(view), **marker
+        )
         if part["validation_loss"].notna().any():
             upper.plot(part["epoch"], part["validation_loss"], color=colour, linewidth=1.3, linestyle=(0, (4, 2)),
                        label=f"{canvas.label(view)}, held-out rows")  # fmt: skip
@@ -41,17 +43,17 @@ def draw_loss(data: pd.DataFrame, *, loss: str, best: float, below: str = "") ->
     upper.set_ylabel(f"mean loss\n({canvas.label(loss)})")
     upper.tick_params(labelbottom=False)
     canvas.title(upper, "Loss per step", below)
-    upper.legend(frameon=False, fontsize=9, loc="upper right")
     _finish(lower, data)
+    figure.legend(frameon=False, fontsize=9, ncols=3, loc="outside lower center")
     return figure
 
 
 def _finish(lower: Axes, data: pd.DataFrame) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     lower.set_yscale("log")
     lower.axhline(1.0, color=canvas.DATA, linewidth=1.0, linestyle="dotted")
-    lower.annotate("one standard error", (1, 1.0), (-2, -11), xycoords=("axes fraction", "data"), ha="right",
+    lower.annotate("1 SE", (1, 1.0), (5, 0), xycoords=("axes fraction", "data"), va="center",
                    textcoords="offset points", fontsize=8.5, color=canvas.DATA)  # fmt: skip
     lower.set_ylabel("distance to the\noptimum in SE")
     lower.set_xlabel("epoch (for IRLS: step)")
@@ -59,3 +61,5 @@ def _finish(lower: Axes, data: pd.DataFrame) -> None:
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(lengths) > 1 and lengths.max() > 30 * max(lengths.min(), 1):
         lower.set_xscale("symlog", linthresh=max(lengths.min(), 1))
+        lower.set_xlim(-0.4, 1.25 * lengths.max())
+        lower.xaxis.set_major_formatter(ScalarFormatter())

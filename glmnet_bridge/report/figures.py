@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN = {"sigmoid": "Sigmoid", "tanh": "tanh", "relu": "ReLU", "leaky_relu": "Leaky ReLU (slope 0.01 below 0)"}
+SHOWN = {
+    "sigmoid": "Sigmoid",
+    "tanh": "tanh",
+    "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU (slope 0.01 below 0)",
+}
 LOSSES = {
     "logistic": "logistic, ln(1 + exp(-m))",
     "logistic_base_2": "logistic, log2(1 + exp(-m))",
@@ -113,7 +118,9 @@ def losses(low: float = -3.0, high: float = 3.0, *, ax: Axes | None = None) -> A
     ax.set_ylabel("loss of one row")
     for place, words in ((low / 2, "wrong class"), (high / 2, "right class")):
         ax.text(place, -0.4, words, color=canvas.DATA, fontsize=9, ha="center")
-    canvas.title(ax, "Three losses over the margin", "m = eta for an event, -eta otherwise; classes change at m = 0")
+    canvas.title(
+        ax, "Three losses over the margin", "m = eta for an event, -eta otherwise; classes change at m = 0"
+    )
     ax.legend(frameon=False, loc="upper right")
     return ax
 

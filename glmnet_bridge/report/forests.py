@@ -32,7 +32,7 @@ def draw_forest(data: pd.DataFrame, *, level: float, below: str = "", ax: Axes |
     views = list(dict.fromkeys(data["view"]))
     rest = len(terms) - MOST
     terms = terms[:MOST]
-    ax = canvas.panel(ax, 6.8, 1.35 + 0.3 * len(terms) + 0.1 * len(views))
+    ax = canvas.panel(ax, 6.8, 1.35 + 0.3 * len(terms) + (0.1 * len(views) + 0.2) * (len(views) > 1))
     for number, view in enumerate(views):
         part = data[data["view"] == view].set_index("term").reindex(terms)
         place = np.arange(len(terms)) + 0.22 * (number - (len(views) - 1) / 2)
@@ -45,7 +45,8 @@ def draw_forest(data: pd.DataFrame, *, level: float, below: str = "", ax: Axes |
     more = f"; {numbers.counted(rest, 'more row')} not shown" if rest > 0 else ""
     canvas.title(ax, f"Coefficients with {sentences.percent(level)} % limits{more}", below)
     if len(views) > 1:
-        ax.legend(frameon=False, fontsize=9, loc="best")
+        below_axis = -0.6 / (0.3 * len(terms) + 0.1 * len(views))
+        ax.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, below_axis))
     return ax
 
 
@@ -57,4 +58,6 @@ def _draw_view(ax: Axes, part: pd.DataFrame, place: np.ndarray, number: int, vie
     ax.plot(estimate[ok], place[ok], MARKERS[number], color=colour, markersize=6, label=canvas.label(view))
     for at, value in zip(place[~ok], estimate[~ok], strict=True):
         word = "aliased" if np.isnan(value) else "-> +inf" if value > 0 else "-> -inf"
-        ax.annotate(word, (0, at), (4, 0), textcoords="offset points", fontsize=8.5, color=colour, va="center")
+        ax.annotate(
+            word, (0, at), (4, 0), textcoords="offset points", fontsize=8.5, color=colour, va="center"
+        )

@@ -76,7 +76,11 @@ def notebook(facts: MapFacts, drawing: Figure) -> str:
 def short(facts: MapFacts) -> str:
     """At most 25 lines for a terminal."""
     head = [facts.glm.modelled, *summaries.clipped(facts.glm.formula, 2), ""]
-    tail = ["", *summaries.clipped(facts.verdict, 4), *summaries.clipped(f"{summaries.likelihood(facts.glm)}.", 2)]
+    tail = [
+        "",
+        *summaries.clipped(facts.verdict, 4),
+        *summaries.clipped(f"{summaries.likelihood(facts.glm)}.", 2),
+    ]
     for name, view in (("GLM", facts.glm), ("Network", facts.network)):
         if view is not None:
             label = "Outcome" if facts.network is None else name
@@ -91,7 +95,11 @@ def term_table(facts: MapFacts) -> Table:
     """The term map without columns that repeat another one, or say nothing."""
     table = facts.table
     one = facts.network is None and _equal(table["as_glm"], table["glm"])
-    shown = [Column("glm_term", "GLM column"), Column("network_term", "network entry"), Column("relation", "relation")]
+    shown = [
+        Column("glm_term", "GLM column"),
+        Column("network_term", "network entry"),
+        Column("relation", "relation"),
+    ]
     if not _repeats(table):
         shown.append(Column("expression", "expression"))
     if not _equal(table["network"], table["as_glm"]):
@@ -105,7 +113,9 @@ def term_table(facts: MapFacts) -> Table:
         *([Column("distance", "distance (SE)", "distance")] if table["distance"].notna().any() else []),
         Column("status", "status"),
     ]
-    return Table(_worded(table), "The term map: each column of the GLM and the network entry that it is", tuple(shown))
+    return Table(
+        _worded(table), "The term map: each column of the GLM and the network entry that it is", tuple(shown)
+    )
 
 
 def _worded(table: pd.DataFrame) -> pd.DataFrame:
@@ -130,18 +140,27 @@ def _equal(first: pd.Series, second: pd.Series) -> bool:
 
 def _warnings(facts: MapFacts) -> list[Paragraph]:
     views = [facts.glm] + ([facts.network] if facts.network else [])
-    return [Paragraph(text, "warning") for text in dict.fromkeys(text for view in views for text in view.warnings)]
+    return [
+        Paragraph(text, "warning") for text in dict.fromkeys(text for view in views for text in view.warnings)
+    ]
 
 
 def _fit_parts(facts: MapFacts) -> list[Part]:
     """Both fits in numbers."""
     parts: list[Part] = []
     if facts.network is None:
-        parts += [summaries.coefficient_table(facts.glm), summaries.pairs(facts.glm), Paragraph(f"Outcome: {facts.glm.outcome}.")]
+        parts += [
+            summaries.coefficient_table(facts.glm),
+            summaries.pairs(facts.glm),
+            Paragraph(f"Outcome: {facts.glm.outcome}."),
+        ]
     else:
         parts += [_view_table(facts)]
         parts += [Paragraph(f"GLM: {facts.glm.outcome}."), Paragraph(f"Network: {facts.network.outcome}.")]
-        parts += [summaries.coefficient_table(facts.glm, "Coefficients of the GLM"), summaries.pairs(facts.glm)]
+        parts += [
+            summaries.coefficient_table(facts.glm, "Coefficients of the GLM"),
+            summaries.pairs(facts.glm),
+        ]
     return parts + [Paragraph(text, "note") for text in facts.glm.notes[:-1]]
 
 

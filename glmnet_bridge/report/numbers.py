@@ -108,7 +108,9 @@ def estimates(columns: Sequence[Sequence[Any]], anchor: Sequence[Any]) -> list[l
     """
     sizes = [_size(value) for value in anchor]
     fallback = [[_size(column[i]) for column in columns] for i in range(len(sizes))]
-    rows = [size if size is not None else _least(others) for size, others in zip(sizes, fallback, strict=True)]
+    rows = [
+        size if size is not None else _least(others) for size, others in zip(sizes, fallback, strict=True)
+    ]
     decimals = _decimals([row for row in rows if row is not None])
     return [
         [_cell(value, row, decimals) for value, row in zip(column, rows, strict=True)] for column in columns
@@ -146,12 +148,12 @@ def _least(sizes: Iterable[int | None]) -> int | None:
 
 
 def _decimals(sizes: Sequence[int]) -> int:
-    """Three digits of the middle error, at least two of each, within reason."""
+    """Two digits of each error, and three of the middle one where that takes no more than four decimals."""
     shown = [size for size in sizes if 1 - size <= MOST_DECIMALS]
     if not shown:
         return 4
     middle = sorted(shown)[len(shown) // 2]
-    return min(max(2 - middle, 1 - min(shown), 0), MOST_DECIMALS)
+    return min(max(min(2 - middle, 4), 1 - min(shown), 0), MOST_DECIMALS)
 
 
 def _cell(value: Any, size: int | None, decimals: int) -> str:

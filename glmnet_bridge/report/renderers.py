@@ -91,7 +91,9 @@ def text_table(table: Table, most: int | None = None, where: str = "") -> str:
 
 def html(title: str, parts: Parts, footer: str = "") -> str:
     """A fragment for notebooks: its own styles, no script, nothing from outside."""
-    return template("fragment.html").render(title=title, parts=[_shaped(part) for part in parts], footer=footer)
+    return template("fragment.html").render(
+        title=title, parts=[_shaped(part) for part in parts], footer=footer
+    )
 
 
 def html_page(title: str, parts: Parts, footer: str = "") -> str:
@@ -185,7 +187,9 @@ def _markdown_table(table: Table) -> str:
 
 def _md(words: str) -> str:
     """Literal text: no emphasis, code, link, formula, table cell or HTML can come out of a name."""
-    escaped = re.sub(r"([\\`*_|$~])", r"\\\1", words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    escaped = re.sub(
+        r"([\\`*_|$~])", r"\\\1", words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    )
     return " ".join(re.sub(r"\]([(\[:])", r"\\]\1", escaped).split())
 
 
@@ -227,14 +231,26 @@ def _latex_table(table: Table) -> str:
     frame = pd.DataFrame(dict(enumerate(table.cells())))
     frame.columns = [column.heading for column in table.columns]
     style = frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
-    shape = "".join("l" if column.kind == "text" else "r" for column in table.columns)
-    body = style.to_latex(hrules=True, column_format=f"@{{}}{shape}@{{}}").rstrip()
-    body = re.sub(r"(\\\\|rule)\n([\[*])", r"\1\n{}\2", body)  # a cell's bracket is no argument of the line's end
+    body = style.to_latex(hrules=True, column_format=_shape(table, frame)).rstrip()
+    body = re.sub(
+        r"(\\\\|rule)\n([\[*])", r"\1\n{}\2", body
+    )  # a cell's bracket is no argument of the line's end
     small = "\\footnotesize\\setlength{\\tabcolsep}{3pt}" if len(table.columns) > 7 else "\\small"
     caption = f"\\textbf{{{_tex(table.caption)}}}\\\\[0.3em]\n" if table.caption else ""
     if len(frame) > 40:
         body = body.replace("{tabular}", "{longtable}")
     return f"{caption}{{{small}\n{body}\n\\par}}"
+
+
+def _shape(table: Table, frame: pd.DataFrame) -> str:
+    """Columns to the left, numbers to the right; where texts are long they get lines of their own."""
+    words = [column.kind == "text" for column in table.columns]
+    longest = [max(map(len, frame.iloc[:, j]), default=0) for j in range(frame.shape[1])]
+    if max(longest, default=0) <= 40:
+        return "@{}" + "".join("l" if word else "r" for word in words) + "@{}"
+    sizes = [min(max(length, 12), 60) * word for length, word in zip(longest, words, strict=True)]
+    room = 0.93 - 0.09 * words.count(False)
+    return "@{}" + "".join(f"p{{{room * size / sum(sizes):.3f}\\linewidth}}" if size else "r" for size in sizes) + "@{}"
 
 
 def _tex(words: str) -> str:

@@ -72,7 +72,9 @@ def unused(levels: Mapping[str, Sequence[Any]]) -> str:
     """Declared levels that no row has."""
     if not levels:
         return ""
-    shown = "; ".join(f"{factor}: {listed([str(level) for level in gone], 6)}" for factor, gone in levels.items())
+    shown = "; ".join(
+        f"{factor}: {listed([str(level) for level in gone], 6)}" for factor, gone in levels.items()
+    )
     return f"Levels without a row were dropped ({shown})."
 
 

@@ -75,7 +75,9 @@ def notebook(facts: Facts, drawing: Figure | None = None) -> str:
         table = Table(table.frame.head(NOTEBOOK_ROWS), table.caption, table.columns)
     parts.append(table)
     if rest > 0:
-        parts.append(Paragraph(f"... {numbers.counted(rest, 'more row')}: summary() and tidy() have them all.", "note"))
+        parts.append(
+            Paragraph(f"... {numbers.counted(rest, 'more row')}: summary() and tidy() have them all.", "note")
+        )
     parts += [pairs(facts), Paragraph(f"Outcome: {facts.outcome}.")]
     parts += [Paragraph(text, "note") for text in facts.notes[:-1]]
     inside: list[Part] = [Paragraph(facts.notes[-1])] if facts.notes else []
@@ -99,19 +101,22 @@ def short(facts: Facts) -> str:
 def coefficient_table(facts: Facts, caption: str = "Coefficients") -> Table:
     """Estimates, errors, tests and limits; words where there is no number."""
     percent = sentences.percent(facts.level)
-    return Table(
-        _worded(facts.coefficients),
-        f"{caption}, with {percent} % limits" if caption else "",
-        (
-            Column("term", "coefficient"),
-            Column("estimate", "estimate", "estimate"),
-            Column("std_error", "std. error", "error"),
-            Column("statistic", facts.statistic, "statistic"),
-            Column("p_value", "p", "p"),
-            Column("conf_low", f"{percent} % low", "estimate"),
-            Column("conf_high", f"{percent} % high", "estimate"),
-        ),
+    frame = _worded(facts.coefficients)
+    beside = (
+        Column("std_error", "std. error", "error"),
+        Column("statistic", facts.statistic, "statistic"),
+        Column("p_value", "p", "p"),
+        Column("conf_low", f"{percent} % low", "estimate"),
+        Column("conf_high", f"{percent} % high", "estimate"),
     )
+    known = tuple(column for column in beside if frame[column.key].notna().any())
+    limits = f", with {percent} % limits" if known else ""
+    columns = (
+        Column("term", "coefficient" if known else "weight"),
+        Column("estimate", "estimate", "estimate"),
+        *known,
+    )
+    return Table(frame, f"{caption}{limits}" if caption else "", columns)
 
 
 def entry_table(facts: Facts, most: int) -> Table:
@@ -163,8 +168,10 @@ def pairs(facts: Facts) -> Pairs:
 def likelihood(facts: Facts) -> str:
     """The numbers of a fit in one line."""
     value = {name: numbers.likelihood(number) for name, number in facts.figures.items()}
+    used, read = facts.figures["nobs"], facts.figures["n_read"]
+    rows = "" if used == read else f" of {numbers.counted(read, 'row')}"
     return (
-        f"n = {numbers.count(facts.figures['nobs'])}, log-likelihood {value['llf']}, deviance {value['deviance']} "
+        f"n = {numbers.count(used)}{rows}, log-likelihood {value['llf']}, deviance {value['deviance']} "
         f"(null {value['null_deviance']}), AIC {value['aic']}"
     )
 
@@ -172,4 +179,6 @@ def likelihood(facts: Facts) -> str:
 def clipped(words: str, most: int) -> list[str]:
     """At most `most` lines of text."""
     lines = textwrap.wrap(words, renderers.WIDTH, break_on_hyphens=False)
-    return lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][: renderers.WIDTH - 4]} ..."]
+    return (
+        lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][: renderers.WIDTH - 4]} ..."]
+    )

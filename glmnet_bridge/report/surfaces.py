@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 REGIONS = (0.5, 0.9, 0.95, 0.99)
 LEVELS = tuple(float(-2.0 * np.log1p(-share)) for share in REGIONS)  # of the chi-square with two degrees
-FINE = 91  # places per axis of the drawn surface
+FINE, THIN = 91, 221  # places per axis of the drawn surface; more for ellipses that are nearly a line
 WORK = 3e7  # entries of the design times places of the grid that are worth a picture
 _STAR: dict[str, Any] = {
     "marker": "*", "markersize": 12, "markerfacecolor": "#f0e442", "markeredgecolor": canvas.INK,
@@ -61,8 +61,19 @@ class Slice:
         info = self.estimate.sums.expected
         block = None if info is None else info[np.ix_(self.at, self.at)]
         if block is None or not np.linalg.det(block) > 0:
-            raise ArgumentError("The likelihood is flat along these parameters; there are no contours to draw.")
+            raise ArgumentError(
+                "The likelihood is flat along these parameters; there are no contours to draw."
+            )
         return np.sqrt(np.diag(np.linalg.inv(block)) * self.dispersion)
+
+    @property
+    def correlation(self) -> float:
+        """Size of the correlation of both estimates."""
+        info = self.estimate.sums.expected
+        if info is None:
+            return 0.0
+        first, second = self.at
+        return float(abs(info[first, second]) / np.sqrt(info[first, first] * info[second, second]))
 
     def drop(self, x: Array, y: Array) -> Array:
         """D `(len(y), len(x))` on the grid; nan outside the link's domain."""
@@ -85,7 +96,8 @@ class Slice:
             return x, y, drop
         from scipy.interpolate import RectBivariateSpline
 
-        fine_x, fine_y = np.linspace(low[0], high[0], FINE), np.linspace(low[1], high[1], FINE)
+        fine = THIN if self.correlation > 0.9 else FINE
+        fine_x, fine_y = np.linspace(low[0], high[0], fine), np.linspace(low[1], high[1], fine)
         return fine_x, fine_y, np.maximum(RectBivariateSpline(y, x, drop)(fine_y, fine_x), 0.0)
 
 
@@ -96,7 +108,10 @@ def surface(part: Slice, paths: pd.DataFrame) -> pd.DataFrame:
     near = (centre - 3.6 * spread, centre + 3.6 * spread)
     corners = paths[["x", "y"]].to_numpy(dtype=float)
     corners = corners[np.isfinite(corners).all(axis=1)]
-    low, high = np.minimum(near[0], corners.min(axis=0, initial=np.inf)), np.maximum(near[1], corners.max(axis=0, initial=-np.inf))
+    low, high = (
+        np.minimum(near[0], corners.min(axis=0, initial=np.inf)),
+        np.maximum(near[1], corners.max(axis=0, initial=-np.inf)),
+    )
     frames = [_frame("near", *part.grid(*near))]
     if reach > 0 and ((low < near[0]) | (high > near[1])).any():
         margin = 0.08 * (high - low)
@@ -129,13 +144,14 @@ def draw_contours(
     """
     ax = canvas.panel(ax, 6.6, 4.8)
     near, far = (data[data["region"] == region] for region in ("near", "far"))
-    _regions(ax, near, labelled=far.empty)
+    zoom = not far.empty and _share(near, far) < 0.45
+    _regions(ax, near, labelled=not zoom and near["x"].nunique() <= FINE)
     _outer(ax, near if far.empty else far)
     for number, (view, part) in enumerate(paths.groupby("view", sort=False)):
         _draw_path(ax, part, number, view)
     ax.plot(*centre, label="estimate", **_STAR)
     _frame_to(ax, near if far.empty else far)
-    if not far.empty:
+    if zoom:
         _zoom(ax, near, paths, centre)
     ax.set_xlabel(canvas.label(names[0]))
     ax.set_ylabel(canvas.label(names[1]))
@@ -150,12 +166,21 @@ def _table(part: pd.DataFrame) -> tuple[Array, Array, Array]:
     return table.columns.to_numpy(), table.index.to_numpy(), table.to_numpy()
 
 
+def _share(near: pd.DataFrame, far: pd.DataFrame) -> float:
+    """How much of the picture the surroundings of the estimate fill, along the better axis."""
+    return max(float(np.ptp(near[axis]) / np.ptp(far[axis])) for axis in ("x", "y"))
+
+
 def _regions(ax: Axes, near: pd.DataFrame, labelled: bool) -> None:
     x, y, drop = _table(near)
     ax.contourf(x, y, drop, levels=[0.0, *LEVELS], colors=[canvas.GLM] * 4, alpha=0.13)
     lines = ax.contour(x, y, drop, levels=LEVELS, colors=[canvas.GLM] * 4, linewidths=1.1)
     if labelled:
-        ax.clabel(lines, fmt={level: f"{share:.0%}" for level, share in zip(LEVELS, REGIONS, strict=True)}, fontsize=8)
+        ax.clabel(
+            lines,
+            fmt={level: f"{share:.0%}" for level, share in zip(LEVELS, REGIONS, strict=True)},
+            fontsize=8,
+        )
 
 
 def _outer(ax: Axes, part: pd.DataFrame) -> None:
@@ -164,7 +189,15 @@ def _outer(ax: Axes, part: pd.DataFrame) -> None:
     most, first = float(np.nanmax(drop)), 2.0 * LEVELS[-1]
     count = min(int(np.floor(np.log2(most / first))) + 1 if most > first else 0, 12)
     if count:
-        ax.contour(x, y, drop, levels=first * 2.0 ** np.arange(count), colors=[canvas.DATA], linewidths=0.8, alpha=0.7)
+        ax.contour(
+            x,
+            y,
+            drop,
+            levels=first * 2.0 ** np.arange(count),
+            colors=[canvas.DATA],
+            linewidths=0.8,
+            alpha=0.7,
+        )
 
 
 def _frame_to(ax: Axes, part: pd.DataFrame) -> None:
@@ -180,7 +213,7 @@ def _zoom(ax: Axes, near: pd.DataFrame, paths: pd.DataFrame, centre: Array) -> N
     room = [np.min(np.hypot(*(_between(places) - (x + 0.18, y + 0.18)).T)) for x, y in corners]
     inset = ax.inset_axes([*corners[int(np.argmax(room))], 0.36, 0.36])
     inset.set_facecolor("white")
-    _regions(inset, near, labelled=True)
+    _regions(inset, near, labelled=False)
     for number, (view, part) in enumerate(paths.groupby("view", sort=False)):
         _draw_path(inset, part, number, view, numbered=False)
     inset.plot(*centre, **_STAR)
@@ -205,4 +238,6 @@ def _draw_path(ax: Axes, part: pd.DataFrame, number: int, view: str, numbered: b
             label=f"{canvas.label(view)}, {len(part) - 1} steps", zorder=4)  # fmt: skip
     if few and numbered:
         for row in part.head(3).itertuples(index=False):
-            ax.annotate(str(row.step), (row.x, row.y), (5, 4), textcoords="offset points", fontsize=8, color=colour)
+            ax.annotate(
+                str(row.step), (row.x, row.y), (5, 4), textcoords="offset points", fontsize=8, color=colour
+            )

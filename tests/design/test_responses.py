@@ -262,7 +262,7 @@ def test_numbers_outside_the_family_are_refused_with_row_and_value(support, colu
 
 
 def test_broken_counts_are_a_quasi_likelihood():
-    with pytest.warns(DataWarning, match=r"'y' are not all whole \(such as 2.5\): a quasi-likelihood"):
+    with pytest.warns(DataWarning, match=r"'y' are not all whole \(such as 2.5 in row 1\): a quasi-likelihood"):
         assert learn("y", {"y": [1.0, 2.5]}, support="count")[1].tolist() == [1.0, 2.5]
 
 

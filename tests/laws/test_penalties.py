@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.fitting.irls import Objective
 from glmnet_bridge.model import networks, penalties
 from glmnet_bridge.model.penalties import Penalty, given, none, ridge
 
@@ -40,6 +41,24 @@ def test_in_a_network_the_constants_are_the_biases():
     np.testing.assert_array_equal(ridge(1.0).diagonal(network.entries), free)
     glm = networks.single_unit(("Intercept", "bias", "x"))
     np.testing.assert_array_equal(ridge(1.0).diagonal(glm.entries), [0.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("constants", [False, True])
+def test_what_is_maximised_is_less_half_the_sum_of_squares(constants):
+    """Value, slope and curvature of what a fit maximises belong together."""
+    theta = np.random.default_rng(3).normal(size=len(ENTRIES))
+    diagonal = ridge(0.7, intercept=constants).diagonal(ENTRIES)
+    objective = Objective(lambda theta, want: None, np.diag(diagonal))
+    square = 0.5 * 0.7 * float(np.sum(theta[~IS_CONSTANT | constants] ** 2))
+    assert objective.value(theta, 10.0) == pytest.approx(10.0 - square, rel=1e-14)
+    score = np.arange(len(theta)) + 1.0
+    slope = [
+        (objective.value(theta + step, score @ step) - objective.value(theta - step, -score @ step)) / 2.0
+        for step in np.eye(len(theta))
+    ]
+    np.testing.assert_allclose(objective.slope(theta, score), slope, rtol=1e-13, atol=1e-13)
+    change = objective.slope(theta, score) - objective.slope(theta + 1.0, score)
+    np.testing.assert_allclose(change, diagonal, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("strength", [-1, -1e-300, np.nan, np.inf, -np.inf, "1", None, [1.0], np.ones(2), 1j])

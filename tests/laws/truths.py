@@ -114,6 +114,17 @@ CANONICAL = {
 }
 
 
+# --- what hidden units do ---------------------------------------------------------------------------
+
+ACTIVATIONS = {
+    "identity": lambda z: z,
+    "sigmoid": lambda z: 1 / (1 + mp.exp(-z)),
+    "tanh": mp.tanh,
+    "relu": lambda z: max(z, mp.mpf(0)),
+    "leaky_relu": lambda z: z if z > 0 else z / 100,
+}
+
+
 # --- what a kernel should say ----------------------------------------------------------------------
 
 

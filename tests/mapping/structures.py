@@ -87,7 +87,10 @@ STRUCTURES = {
         "y ~ C(g) + h",
         unit(*ONE_HOT, "h[u]", "h[v]"),
         {"Intercept": "combined", "h[T.v]": "combined", "C(g)[T.b]": "combined", "C(g)[T.c]": "combined"},
-        expressions={"Intercept": "bias + kernel[g[a]] + kernel[h[u]]", "h[T.v]": "kernel[h[v]] - kernel[h[u]]"},
+        expressions={
+            "Intercept": "bias + kernel[g[a]] + kernel[h[u]]",
+            "h[T.v]": "kernel[h[v]] - kernel[h[u]]",
+        },
         redundant=2,
     ),
     "one-hot without its first level": Structure(

@@ -1,0 +1,237 @@
+"""Answers: the coefficient table of a `Fit`, and what it says of rows, old and new.
+
+A `Fit` is read here by its public names, so this module stands before `fits.py`: the methods
+there are one call each of a function here. Rows that were left out for missing values keep
+their place and are nan.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data.frames import as_frame
+from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.design.samples import Sample
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, listed, nearest
+from glmnet_bridge.fitting import covariances, dispersions, predictions, statistics
+
+Array = np.ndarray
+
+KINDS = ("mean", "link", "terms", "class")
+GLANCE = (
+    "nobs", "df_model", "df_resid", "llf", "llnull", "deviance", "null_deviance", "pearson_chi2",
+    "dispersion", "aic", "bic", "converged", "outcome", "distance_to_mle",
+)  # fmt: skip
+
+
+def rows_of(sample: Sample) -> Rows:
+    """The rows that a fit of this sample sums over."""
+    return Rows(sample.source, sample.response, sample.weights, sample.offset)
+
+
+# --- coefficients -----------------------------------------------------------------------------
+
+
+def limits(
+    fit: Any, level: float, alpha: float | None, method: str, distribution: str | None, vcov: str | None
+) -> pd.DataFrame:
+    """Wald limits `conf_low, conf_high` by column."""
+    if method != "wald":
+        raise ArgumentError(f"method={method!r} is unknown; it is 'wald'.")
+    if distribution not in (None, "t", "normal"):
+        raise ArgumentError(f"distribution={distribution!r} is unknown; it is 't' or 'normal'.")
+    chosen = {None: residual_df(fit), "t": fit.df_resid, "normal": None}[distribution]
+    half = statistics.quantile(statistics.confidence_level(level, alpha), chosen) * errors(fit, vcov)
+    return pd.DataFrame({"conf_low": fit.params - half, "conf_high": fit.params + half})
+
+
+def errors(fit: Any, vcov: str | None) -> pd.Series:
+    """Standard errors by column."""
+    matrix = covariances.covariance(fit.estimate, vcov or "expected", fit.dispersion)
+    return pd.Series(np.sqrt(np.diag(matrix)), index=list(fit.names), name="std_error")
+
+
+def residual_df(fit: Any) -> float | None:
+    """Degrees of freedom of t statistics; None where the dispersion is known and they are normal."""
+    return fit.df_resid if fit.family.distribution.free_dispersion else None
+
+
+def tidy(fit: Any, level: float, exponentiate: bool, vcov: str | None) -> pd.DataFrame:
+    """One row per column, in broom's words."""
+    error = errors(fit, vcov)
+    bounds = limits(fit, level, None, "wald", None, vcov)
+    statistic = (fit.params / error).to_numpy()
+    table = pd.DataFrame(
+        {
+            "term": list(fit.names),
+            "estimate": fit.params.to_numpy(),
+            "std_error": error.to_numpy(),
+            "statistic": statistic,
+            "p_value": statistics.tail(statistic, residual_df(fit)),
+            "conf_low": bounds["conf_low"].to_numpy(),
+            "conf_high": bounds["conf_high"].to_numpy(),
+        }
+    )
+    if exponentiate:
+        columns = ["estimate", "conf_low", "conf_high"]
+        table[columns] = np.exp(table[columns])
+    return table
+
+
+def pearson_chi2(fit: Any) -> float:
+    """Sum of squared Pearson residuals; rows at infinity (separated data) count 0."""
+    found, rows = fit.estimate, fit.rows
+    if found.chi2 is not None:
+        return found.chi2
+    if found.separation is not None:
+        rows = replace(rows, weights=np.where(found.separation.goes_off, 0.0, rows.weights))
+    return dispersions.pearson_chi2(found.model, rows, found.theta)
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Rows to answer for.
+
+    Attributes
+    ----------
+    sample : the rows without missing values, n of them
+    rows : the same in blocks
+    labels : row labels of all rows that were given
+    open : (n,) whether aliased columns leave the row's linear predictor undetermined, or None
+    """
+
+    sample: Sample
+    rows: Rows
+    labels: pd.Index
+    open: Array | None
+
+    def placed(self, values: Array) -> Array:
+        """Values of the n rows at their places among all rows, nan elsewhere."""
+        if self.open is not None:
+            values = np.where(self.open, np.nan, values)
+        if self.sample.kept is None:
+            return values
+        out = np.full(self.sample.n_read, np.nan)
+        out[self.sample.kept] = values
+        return out
+
+
+def read(fit: Any, data: Any, offset: Any, exposure: Any, unseen: str) -> Reading:
+    """The rows of `data`, or those of the fit where it is None."""
+    if data is None:
+        sample, rows, free = fit.sample, fit.rows, None
+    else:
+        sample = fit.recipe.sample(data, offset=offset, exposure=exposure, unseen=unseen)
+        rows = Rows(sample.source, np.zeros((sample.n, 1)), np.ones(sample.n), sample.offset)
+        free = _undetermined(fit, rows, sample.index)
+    labels = sample.index if sample.kept is None else as_frame(own_data(fit) if data is None else data).index
+    return Reading(sample, rows, labels, free)
+
+
+def own_data(fit: Any) -> Any:
+    """The data of the fit, for labels and columns."""
+    if fit.data is None:
+        raise DataError("This fit no longer has its data; give data= with the rows that you want to see.")
+    return fit.data
+
+
+def _undetermined(fit: Any, rows: Rows, index: pd.Index) -> Array | None:
+    """New rows that break the equation of an aliased column: the fit says nothing about them."""
+    rank = fit.estimate.rank
+    if rank is None or not rows.n:
+        return None
+    out = np.zeros(rows.n, dtype=bool)
+    for start, stop in rows.spans():
+        matrix = rows.block(start, stop).columns.matrix()
+        said = matrix[:, rank.kept] @ rank.equations.T
+        size = np.abs(matrix[:, rank.kept]) @ np.abs(rank.equations.T) + np.abs(matrix[:, rank.dropped])
+        out[start:stop] = (np.abs(said - matrix[:, rank.dropped]) > 1e-7 * size).any(axis=1)
+    if not out.any():
+        return None
+    equations = "; ".join(f"{name} = {text}" for name, text in fit.aliased.items())
+    warnings.warn(
+        f"{int(out.sum())} of the new rows ({listed([str(label) for label in index[out]])}) do not satisfy "
+        f"{equations}, which held in all rows of the fit: their predictions are not determined, and are nan.",
+        DataWarning,
+        stacklevel=5,
+    )
+    return out
+
+
+def predict(fit: Any, reading: Reading, kind: str, threshold: float) -> Any:
+    """A Series of predictions, or a frame for kind "terms"."""
+    if kind not in KINDS:
+        raise ArgumentError(
+            f"kind={kind!r} is unknown; it is one of {', '.join(KINDS)}.{nearest(kind, KINDS)}"
+        )
+    if kind == "terms":
+        return _terms(fit, reading)
+    eta = reading.placed(predictions.linear_predictor(fit.estimate, reading.rows))
+    values = eta if kind == "link" else fit.family.mean(eta)
+    if kind == "class":
+        values = fit.recipe.classes(values, threshold)
+    return pd.Series(values, index=reading.labels, name=kind)
+
+
+def _terms(fit: Any, reading: Reading) -> pd.DataFrame:
+    """What each term adds, centred as in R where there is an intercept."""
+    centre = predictions.column_means(fit.rows) if "Intercept" in fit.names else None
+    terms = predictions.term_contributions(fit.estimate, reading.rows, fit.recipe.terms, centre)
+    table = pd.DataFrame(
+        {name: reading.placed(values) for name, values in terms.items()}, index=reading.labels
+    )
+    table.attrs["constant"] = 0.0 if centre is None else float(centre @ covariances.representer(fit.estimate))
+    return table
+
+
+def intervals(fit: Any, reading: Reading, kind: str, level: float) -> pd.DataFrame:
+    """`estimate, std_error, conf_low, conf_high`; limits of the mean are those of the link, mapped."""
+    if kind not in ("mean", "link"):
+        raise ArgumentError(f"kind={kind!r}: intervals are for 'mean' or 'link'.")
+    eta = predictions.linear_predictor(fit.estimate, reading.rows)
+    error = _row_errors(fit, reading.rows, eta)
+    half = statistics.quantile(statistics.confidence_level(level, None), residual_df(fit)) * error
+    columns = {"estimate": eta, "std_error": error, "conf_low": eta - half, "conf_high": eta + half}
+    if kind == "mean":
+        ends = np.sort(fit.family.mean(np.column_stack([eta - half, eta + half])), axis=1)
+        columns = {
+            "estimate": fit.family.mean(eta),
+            "std_error": np.abs(fit.family.slope(eta)) * error,
+            "conf_low": ends[:, 0],
+            "conf_high": ends[:, 1],
+        }
+    return pd.DataFrame(
+        {name: reading.placed(values) for name, values in columns.items()}, index=reading.labels
+    )
+
+
+def _row_errors(fit: Any, rows: Rows, eta: Array) -> Array:
+    """Standard error of each linear predictor; nan at infinity and for networks that are no GLM."""
+    covariance = covariances.covariance(fit.estimate, "expected", fit.dispersion)
+    error = predictions.standard_errors(rows, np.nan_to_num(covariance, nan=0.0))
+    unknown = np.isinf(eta) | (not fit.estimate.model.network.affine) | np.isnan(fit.dispersion)
+    return np.where(unknown, np.nan, error)
+
+
+def augment(fit: Any, data: Any) -> pd.DataFrame:
+    """The data with what the model says about each row."""
+    frame = as_frame(own_data(fit) if data is None else data)
+    link = fit.get_prediction(data, kind="link")
+    added = {
+        "_fitted": fit.predict(data),
+        "_linpred": link["estimate"],
+        "_se_linpred": link["std_error"],
+    }
+    if data is None:
+        reading = read(fit, None, None, None, "raise")
+        for kind in ("deviance", "pearson"):
+            added[f"_resid_{kind}"] = reading.placed(fit.residuals(kind).to_numpy())
+    return frame.assign(**{name: np.asarray(values) for name, values in added.items()})
