@@ -184,7 +184,8 @@ def bridge(
 ) -> Bridge:
     """Fit a GLM, put a network beside it, and map the one to the other, term by term.
 
-    Without `network`, `inputs`, `activation` and `train` the network is the GLM: both views hold one estimate.
+    Without `network`, `inputs`, `activation` and `train` the network is the GLM: both views hold one
+    estimate.
 
     Parameters
     ----------
@@ -226,9 +227,10 @@ def bridge(
     )  # fmt: skip
     left = glm(
         extended(formula, data, wanted.asked, network, functions), data, family, link,
-        prior_weights=prior_weights, freq_weights=freq_weights, trials=trials, offset=offset, exposure=exposure,
-        event=event, penalty=penalty, missing=missing, functions=functions,
-        start=start if wanted.shared else None, max_steps=max_steps, tol=tol, strict=strict, keep_data=keep_data,
+        prior_weights=prior_weights, freq_weights=freq_weights, trials=trials, offset=offset,
+        exposure=exposure, event=event, penalty=penalty, missing=missing, functions=functions,
+        start=start if wanted.shared else None, max_steps=max_steps, tol=tol, strict=strict,
+        keep_data=keep_data,
     )  # fmt: skip
     if wanted.shared:
         return shared(left)
@@ -274,11 +276,11 @@ def network(
     strict: bool = False,
     keep_data: bool = True,
 ) -> Fit:
-    """The network alone: a `Fit` with `weights()`, `forward(data)`, `layers()`, `gradient()` and `information()`.
+    """The network alone: a `Fit` with `weights()`, `forward(data)`, `layers()`, `gradient()`, `information()`.
 
     Parameters
     ----------
-    formula, data, family, link, network, inputs, activation : as in `bridge`, like all arguments not named here
+    formula, data, family, link, network, inputs, activation : as in `bridge`, like all not named here
     train : "irls" fits the one unit that the formula's GLM is, by Newton's method; a learner's name
         trains; None evaluates the network as it is at `start`. A `network` or `inputs` that are given
         without a learner are evaluated at `start` too
@@ -366,9 +368,8 @@ def fit(
         y, index, support=chosen.distribution.support, event=event, trials=trials
     )
     total = matrices.combined_offset(offset, exposure, index)
-    recipe = matrices.MatrixRecipe(
-        (("Intercept",) if intercept else ()) + found, response, intercept, total is not None
-    )
+    columns = ((matrices.CONSTANT,) if intercept else ()) + found
+    recipe = matrices.MatrixRecipe(columns, response, intercept, total is not None, named)
     sample = samples.Sample(
         source=ArraySource(matrix, intercept),
         response=values,

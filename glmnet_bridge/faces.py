@@ -41,10 +41,7 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
             "nobs": fit.nobs,
             "n_read": float(fit.sample.n_read),
             "rank": float(views.free_parameters(estimate)),
-            **{
-                name: getattr(fit, name)
-                for name in ("df_resid", "llf", "deviance", "null_deviance", "aic", "bic")
-            },
+            **{name: getattr(fit, name) for name in ("df_resid", "llf", "deviance", "null_deviance", "aic", "bic")},
             "distance": fit.distance_to_mle,
         },
         settings=_settings(fit, vcov or "expected"),
@@ -58,7 +55,7 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
 
 
 def _coefficients(fit: Any, level: float, vcov: str | None) -> pd.DataFrame:
-    """`tidy` with the state of each column; a network that is no GLM has weights instead, and nothing beside."""
+    """`tidy` with the state of each column; a network that is no GLM has weights instead."""
     found = fit.tidy(level=level, vcov=vcov)
     if fit.estimate.model.network.affine:
         return found.assign(state=list(covariances.states(fit.estimate)))
@@ -82,9 +79,7 @@ def _warnings(fit: Any) -> tuple[str, ...]:
     if estimate.separation is not None:
         return (estimate.separation.sentence(fit.names, fit.family),)
     if not estimate.converged:
-        return (
-            estimate.note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",
-        )
+        return (estimate.note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",)
     return ()
 
 
@@ -93,9 +88,7 @@ def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
     sample, family, penalty = fit.sample, fit.family, fit.estimate.model.penalty
     design = getattr(fit.recipe, "design", None)
     free = family.distribution.free_dispersion
-    given = [
-        part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)
-    ]
+    given = [part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)]
     total = float(sample.weights.sum())
     loss = 0.5 * fit.deviance / total if total > 0 else np.nan
     found = (
@@ -107,9 +100,7 @@ def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
         sentences.penalty(repr(penalty) if penalty.strength > 0 else ""),
         sentences.conditions("t" if free else "z", free, vcov, level),
         sentences.likelihood(family.name, sample.trials is not None),
-        sentences.two_languages(
-            family.link.activation, family.distribution.loss, loss, len(entries(fit)) > 0
-        ),
+        sentences.two_languages(family.link.activation, family.distribution.loss, loss, len(entries(fit)) > 0),
     )
     return tuple(text for text in found if text)
 
@@ -126,11 +117,9 @@ def references(factors: Any) -> dict[str, Any]:
 
 
 def entries(fit: Any) -> pd.DataFrame:
-    """`glm_term, network_term, relation, value`: each column and the entry of the one-unit network that it is."""
+    """`glm_term, network_term, relation, value`: each column and the entry that it is in a one-unit network."""
     network, theta = fit.estimate.model.network, fit.estimate.theta
-    if not (
-        network.affine and len(network.layers) == 1 and len(network.inputs.names) == len(network.entries)
-    ):
+    if not (network.affine and len(network.layers) == 1 and len(network.inputs.names) == len(network.entries)):
         return pd.DataFrame({"glm_term": [], "network_term": [], "relation": [], "value": []})
     own = dict(zip(network.inputs.names, zip(network.entries, theta, strict=True), strict=True))
     rows = [
@@ -224,21 +213,20 @@ def _drawings_for(target: Path, plot: Plots) -> tuple[Figure, ...]:
 
 def drawings(plot: Plots) -> tuple[Figure, ...]:
     """The figures of a report, with words; those that this model has."""
-    found = [
+    found: list[tuple[str, Callable[[], Any], str, str]] = [
         ("curve", plot.curve, "Fitted curve over the data",
          "What the model says over one variable; the band is for the mean, not for single rows."),
         ("network", plot.network, "Diagram of the network with a line for each weight",
          "The model as a network: every line is one entry of the table."),
-        ("coefficients", plot.coefficients, "Coefficients with confidence limits", "Each coefficient with its limits."),
+        ("coefficients", plot.coefficients, "Coefficients with confidence limits",
+         "Each coefficient with its limits."),
         ("loss", plot.loss, "Mean loss and distance to the optimum at each step",
          "How the estimate was reached: the mean loss, and how many standard errors were still to go."),
         ("contours", plot.contours, "Contours of the likelihood with the path of each fit",
          "The likelihood around the estimate, and the way to it."),
     ]  # fmt: skip
     made = ((name, alt, caption, _drawn(draw)) for name, draw, alt, caption in found)
-    return tuple(
-        Figure(canvas.svg(figure, name), alt, caption) for name, alt, caption, figure in made if figure
-    )
+    return tuple(Figure(canvas.svg(figure, name), alt, caption) for name, alt, caption, figure in made if figure)
 
 
 def _drawn(draw: Callable[[], Any]) -> Any:

@@ -83,15 +83,13 @@ class Plots:
 
     # --- predictions over one or two variables ---------------------------------------------
 
-    def curve_data(
-        self, variable: str | None = None, *, points: int = 200, level: float = 0.95
-    ) -> pd.DataFrame:
+    def curve_data(self, variable: str | None = None, *, points: int = 200, level: float = 0.95) -> pd.DataFrame:
         """`view, x, estimate, conf_low, conf_high` over one numeric variable, the others held fixed.
 
         Numbers are held at their mean, levels at the most common one. Without `variable` it is the
         first numeric one of the formula.
         """
-        reader = _Reader.of(self._first)
+        reader = Variables.of(self.views)
         name = reader.numeric(variable)
         low, high = reader.range(name)
         rows = reader.typical(points).assign(**{name: np.linspace(low, high, points)})
@@ -105,7 +103,7 @@ class Plots:
 
     def curve(self, variable: str | None = None, *, level: float = 0.95, ax: Axes | None = None) -> Axes:
         """The mean over one variable, with its band (limits of the linear predictor), over the data."""
-        reader = _Reader.of(self._first)
+        reader = Variables.of(self.views)
         name = reader.numeric(variable)
         return curves.draw_curve(
             self.curve_data(name, level=level),
@@ -117,11 +115,9 @@ class Plots:
             ax=ax,
         )
 
-    def boundary_data(
-        self, first: str | None = None, second: str | None = None, *, points: int = 81
-    ) -> pd.DataFrame:
+    def boundary_data(self, first: str | None = None, second: str | None = None, *, points: int = 81) -> pd.DataFrame:
         """`view, x, y, mean` on a grid over two numeric variables, the others held fixed."""
-        reader = _Reader.of(self._first)
+        reader = Variables.of(self.views)
         names = reader.two(first, second)
         ranges = [np.linspace(*reader.range(name, margin=0.04), points) for name in names]
         across, up = (grid.ravel() for grid in np.meshgrid(*ranges))
@@ -141,11 +137,9 @@ class Plots:
         ax: Axes | None = None,
     ) -> Axes:
         """Where the probability passes `threshold`, in the plane of two variables, with the rows."""
-        reader = _Reader.of(self._first)
+        reader = Variables.of(self.views)
         if not reader.binary:
-            raise ArgumentError(
-                f"A class boundary needs a response with two levels; this is {self._first.modelled}."
-            )
+            raise ArgumentError(f"A class boundary needs a response with two levels; this is {self._first.modelled}.")
         names = reader.two(first, second)
         rows = reader.points(names[0]).assign(event=lambda rows: (rows["y"] > 0.5).astype(int))
         return curves.draw_boundary(
@@ -199,15 +193,11 @@ class Plots:
             betas = np.array([fold(network, step.theta)[at, 0] for step in steps]).reshape(len(steps), 2)
             name = _solver_name(view, fit)
             parts.append(
-                pd.DataFrame(
-                    {"view": name, "step": [s.step for s in steps], "x": betas[:, 0], "y": betas[:, 1]}
-                )
+                pd.DataFrame({"view": name, "step": [s.step for s in steps], "x": betas[:, 0], "y": betas[:, 1]})
             )
         return pd.concat(parts, ignore_index=True)
 
-    def contours(
-        self, first: str | None = None, second: str | None = None, *, ax: Axes | None = None
-    ) -> Axes:
+    def contours(self, first: str | None = None, second: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Minus log-likelihood over two coefficients, with the paths of IRLS and of the descent."""
         part, names = self._slice(first, second)
         paths = self.paths_data(*names)
@@ -281,152 +271,21 @@ def _two_columns(fit: Any, inputs: list[str], first: str | None, second: str | N
             )
     if len(inputs) < 2:
         raise ArgumentError("Contours need two coefficients; this model has one.")
-    size = (
-        fit.tvalues.abs()
-        .reindex(inputs)
-        .drop(labels=["Intercept"] if len(inputs) > 2 else [], errors="ignore")
-    )
+    size = fit.tvalues.abs().reindex(inputs).drop(labels=["Intercept"] if len(inputs) > 2 else [], errors="ignore")
     ranked = [*size.sort_values(ascending=False, kind="stable").index, *inputs]
     asked = [name for name in (first, second) if name is not None]
     rest = [name for name in dict.fromkeys(ranked) if name not in asked]
     chosen = (asked + rest)[:2]
-    return (chosen[0], chosen[1]) if asked else tuple(sorted(chosen, key=inputs.index))  # type: ignore[return-value]
+    if not asked:
+        chosen.sort(key=inputs.index)
+    return chosen[0], chosen[1]
 
 
 def spreads(fit: Any) -> Array:
     """Standard deviation `(d,)` of each input of the network, from at most `SEEN` rows spread over all."""
     rows = fit.rows
     step = max(rows.n // SEEN, 1)
-    blocks = [
-        rows.block(start, min(start + SEEN // 10, rows.n)) for start in range(0, rows.n, SEEN // 10 * step)
-    ]
+    blocks = [rows.block(start, min(start + SEEN // 10, rows.n)) for start in range(0, rows.n, SEEN // 10 * step)]
     matrix = fit.estimate.model.network.inputs.matrix
     parts = [block.columns.matrix() if matrix is None else block.columns.dot(matrix) for block in blocks]
     return np.concatenate(parts).std(axis=0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """The data of a fit by variable, for figures: the rows used, as a frame.
-
-    Attributes
-    ----------
-    fit : the fit
-    frame : (n, ...) the variables of the right side
-    numbers, levels : names of the variables that are read as numbers, and as levels
-    """
-
-    fit: Any
-    frame: pd.DataFrame
-    numbers: tuple[str, ...]
-    levels: tuple[str, ...]
-
-    @classmethod
-    def of(cls, fit: Any) -> _Reader:
-        design = getattr(fit.recipe, "design", None)
-        if design is None:
-            names = list(fit.names[fit.recipe.intercept :])
-            columns = np.concatenate([block.columns.matrix() for block in fit.rows.blocks()])[
-                :, fit.recipe.intercept :
-            ]
-            return cls(fit, pd.DataFrame(columns, columns=names), tuple(names), ())
-        if fit.data is None:
-            raise DataError(
-                "This figure needs the data, which this fit no longer has; fit again with keep_data=True."
-            )
-        factors = {
-            name
-            for code, factor in design.learnt.items()
-            if factor.categorical
-            for name in factor.expression.names
-        }
-        order = [name for factor in design.learnt.values() for name in sorted(factor.expression.names)]
-        order += sorted(design.variables)
-        names = list(dict.fromkeys(order))
-        frame = as_frame(fit.data, names)[names]
-        if fit.sample.kept is not None:
-            frame = frame.iloc[fit.sample.kept]
-        numbers = tuple(
-            name for name in names if name not in factors and pd.api.types.is_numeric_dtype(frame[name])
-        )
-        return cls(
-            fit, frame.reset_index(drop=True), numbers, tuple(name for name in names if name not in numbers)
-        )
-
-    @property
-    def binary(self) -> bool:
-        return self.fit.recipe.response.kind == "binary"
-
-    @property
-    def response(self) -> str:
-        return self.fit.recipe.response.describes
-
-    def numeric(self, name: str | None) -> str:
-        """The variable to draw over."""
-        if not self.numbers:
-            raise ArgumentError("This model reads no numeric variable, so there is no curve to draw.")
-        if name is not None and name not in self.numbers:
-            raise ArgumentError(
-                f"{name!r} is no numeric variable of this model; there are {listed(self.numbers, 8)}."
-                f"{nearest(name, self.numbers)}"
-            )
-        return self.numbers[0] if name is None else name
-
-    def two(self, first: str | None, second: str | None) -> tuple[str, str]:
-        """Two different variables to draw over."""
-        asked = [self.numeric(name) for name in (first, second) if name is not None]
-        chosen = [*asked, *(name for name in self.numbers if name not in asked)][:2]
-        if len(set(chosen)) < 2:
-            raise ArgumentError(
-                f"A plane needs two numeric variables; this model reads {listed(self.numbers)}."
-            )
-        return chosen[0], chosen[1]
-
-    def range(self, name: str, margin: float = 0.0) -> tuple[float, float]:
-        values = self.frame[name].to_numpy(dtype=float)
-        low, high = float(values.min()), float(values.max())
-        return low - margin * (high - low), high + margin * (high - low)
-
-    def typical(self, rows: int) -> pd.DataFrame:
-        """A frame of equal rows: numbers at their mean, levels at the most common one."""
-        row = {name: self.frame[name].to_numpy(dtype=float).mean() for name in self.numbers}
-        row |= {name: self.frame[name].mode().iloc[0] for name in self.levels}
-        return pd.DataFrame({name: [row[name]] * rows for name in self.frame.columns})
-
-    def fixed(self, drawn: tuple[str, ...]) -> str:
-        """What is held fixed, in words."""
-        parts = [
-            f"{name} = {self.frame[name].to_numpy(dtype=float).mean():.3g}"
-            for name in self.numbers
-            if name not in drawn
-        ]
-        parts += [f"{name} = {self.frame[name].mode().iloc[0]}" for name in self.levels]
-        return f"others held at {listed(parts, 4)}" if parts else ""
-
-    def points(self, name: str) -> pd.DataFrame:
-        """`x, y, weight` of the rows."""
-        sample = self.fit.sample
-        return pd.DataFrame(
-            {
-                "x": self.frame[name].to_numpy(dtype=float),
-                "y": sample.response[:, 0],
-                "weight": sample.weights,
-            }
-        )
-
-    def predict(self, fit: Any, rows: pd.DataFrame, level: float) -> pd.DataFrame:
-        return fit.get_prediction(self._given(fit, rows), level=level, offset=self._offset(fit, rows))
-
-    def mean(self, fit: Any, rows: pd.DataFrame) -> pd.Series:
-        return fit.predict(self._given(fit, rows), offset=self._offset(fit, rows))
-
-    def _given(self, fit: Any, rows: pd.DataFrame) -> Any:
-        return rows if hasattr(fit.recipe, "design") else rows.to_numpy()
-
-    def _offset(self, fit: Any, rows: pd.DataFrame) -> Array | None:
-        """The mean offset, where the fit had one that no expression gives again."""
-        if fit.sample.offset is None:
-            return None
-        given = getattr(fit.recipe, "given", {"offset": None})
-        bare = [name for name in ("offset", "exposure") if name in given and given[name] is None]
-        return np.full(len(rows), float(fit.sample.offset.mean())) if bare else None

@@ -15,7 +15,7 @@ import pandas as pd
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data import frames
 from glmnet_bridge.data.rows import Array, Rows
-from glmnet_bridge.design.formulas import Formula, parse
+from glmnet_bridge.design.formulas import parse
 from glmnet_bridge.design.samples import Recipe, Sample
 from glmnet_bridge.errors import ArgumentError, BridgeError, FitError, listed, nearest
 from glmnet_bridge.fits import Fit
@@ -26,10 +26,9 @@ from glmnet_bridge.fitting.estimates import Estimate, estimate
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.fitting.trainings import Training, training
-from glmnet_bridge.mapping import inputs as feeding
-from glmnet_bridge.mapping import unions, views
+from glmnet_bridge.mapping import feeds, unions, views
 from glmnet_bridge.mapping.checks import generalised_inverse_of_rank
-from glmnet_bridge.mapping.inputs import Asked, Fed
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split
 from glmnet_bridge.mapping.recipes import UnionRecipe
 from glmnet_bridge.mapping.unions import CONSTANT, Union
 from glmnet_bridge.model.families import Family
@@ -121,19 +120,17 @@ def wish(
     if network is not None and not isinstance(network, Network):
         kind = f"{type(network).__module__.split('.')[0]}.{type(network).__name__}"
         raise ArgumentError(
-            f"network= is a {kind}. Give a Network (glmnet_bridge.model.networks), or leave it out: the network "
-            "is then the one unit that the formula's GLM is."
+            f"network= is a {kind}. Give a Network (glmnet_bridge.model.networks), or leave it out: the "
+            "network is then the one unit that the formula's GLM is."
         )
     if network is not None and activation is not None:
-        raise ArgumentError(
-            "activation= is for the formula's own unit; the layers of network= have their own."
-        )
+        raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
     if activation in ("identity", "linear"):
         activation = None
     elif activation is not None:
         Activation(1, activation)
     chosen = _training(train, options)
-    asked = feeding.ask(inputs, functions)
+    asked = ask(inputs, functions)
     found = Wish(network, asked, activation, chosen, start, evaluate)
     if found.own or chosen is not None:
         return found
@@ -142,8 +139,8 @@ def wish(
     if start is None:
         what = "network=" if network is not None else "inputs="
         raise ArgumentError(
-            f"{what} needs its weights: give start= (one number per weight, as in start=[0.1, -0.2]), or train= "
-            "with a learner such as train='lbfgs'."
+            f"{what} needs its weights: give start= (one number per weight, as in start=[0.1, -0.2]), or "
+            "train= with a learner such as train='lbfgs'."
         )
     return replace(found, evaluate=True)
 
@@ -151,11 +148,7 @@ def wish(
 def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
     if train is not None and train != IRLS:
         return training(train, **options)
-    given = [
-        name
-        for name, value in options.items()
-        if value is not None and name not in ("random_state", "progress")
-    ]
+    given = [name for name, value in options.items() if value is not None and name not in ("random_state", "progress")]
     if given:
         raise ArgumentError(
             f"{given[0]}={options[given[0]]!r} is an option of a learner: say which, as in train='sgd'."
@@ -163,14 +156,14 @@ def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
     return None
 
 
-def extended(formula: Any, data: Any, asked: Asked, network: Network | None, functions: Any) -> Formula | str:
+def extended(formula: Any, data: Any, asked: Asked, network: Network | None, functions: Any) -> Any:
     """The formula, so read that rows lacking one of the network's inputs are dropped too."""
     if network is None and asked.nothing:
         return formula
     columns = set(frames.as_frame(data).columns)
     names = asked.variables(columns)
     if asked.nothing and network is not None:
-        read = (feeding.split(name, columns)[0] for name in network.inputs.names)
+        read = (split(name, columns)[0] for name in network.inputs.names)
         names = frozenset(name for name in read if name is not None)
     for name in names - columns:
         raise frames.unknown(frames.as_frame(data), name, " (named by inputs=)")
@@ -208,7 +201,7 @@ def read(
     model = Model(union.names, _over(union, network), family, penalty)
     _check_outputs(model.network)
     wide = replace(sample, source=union.source)
-    reader = feeding.Reader() if fed is None else fed.reader
+    reader = Reader() if fed is None else fed.reader
     own = recipe if not union.wider else UnionRecipe(recipe, reader, union.names, union.picks, union.constant)
     reference = None
     if glm is not None and wanted.own and model.network.plain and glm.converged:
@@ -232,11 +225,11 @@ def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[F
     asked, wanted_names = wanted.asked, None if given is None else given.inputs.names
     if given is not None and asked.nothing:
         columns = set(frames.as_frame(data).columns)
-        if feeding.known(given.inputs.names, design.names, columns):
+        if known(given.inputs.names, design.names, columns):
             asked = Asked(names=given.inputs.names)
     if wanted.own:
         wanted_names = design.names
-    fed = feeding.feed(asked, design, data, sample.index, sample.kept, wanted_names)
+    fed = feeds.feed(asked, design, data, sample.index, sample.kept, wanted_names)
     if given is not None:
         return fed, given
     if wanted.own:
@@ -259,8 +252,8 @@ def _over(union: Union, network: Network) -> Network:
 def _check_outputs(network: Network) -> None:
     if network.outputs != 1:
         raise ArgumentError(
-            f"The network ends in {network.outputs} linear predictors; the families of this version have one. A "
-            "softmax over two units becomes one with the layer Contrast(2)."
+            f"The network ends in {network.outputs} linear predictors; the families of this version have one. "
+            "A softmax over two units becomes one with the layer Contrast(2)."
         )
 
 
@@ -311,9 +304,7 @@ def _by_name(given: dict[Any, Any], entries: tuple[str, ...]) -> Array:
 def _finite(theta: Array, entries: tuple[str, ...]) -> Array:
     bad = [f"{entries[j]} is {theta[j]}" for j in np.flatnonzero(~np.isfinite(theta))]
     if bad:
-        raise ArgumentError(
-            f"The weights are not finite: {listed(bad)}. Training that diverged ends like this."
-        )
+        raise ArgumentError(f"The weights are not finite: {listed(bad)}. Training that diverged ends like this.")
     return theta
 
 
@@ -328,30 +319,29 @@ def _estimate(
     if wanted.training is not None:
         trained = descents.descend(model, rows, wanted.training, theta=start, reference=reference, nobs=nobs)
     elif start is None:
-        raise ArgumentError(
-            f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers."
-        )
+        raise ArgumentError(f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers.")
     theta = start if trained is None else trained.theta
+    assert theta is not None
     sums = model.sums(rows, theta, "both")
-    if not np.isfinite(sums.loglik) or sums.score is None:
-        if trained is None:
-            raise BridgeError(
-                f"At these weights the likelihood ({model.family.title}) is not finite. Check that start= is in the "
-                f"order {listed(model.network.entries, 8)}, and that the weights belong to this family and link."
-            )
+    if trained is None:
+        _check_likelihood(model, sums)
+        return _evaluated(model, rows, theta, sums, rank, nobs)
+    if sums.expected is None:
         raise FitError(trained.sentence)
     found = _evaluated(model, rows, theta, sums, rank, nobs)
-    if trained is None:
-        return found
     distance = trained.distance if np.isfinite(trained.distance) else found.distance
-    return replace(
-        found, outcome=trained.outcome, distance=distance, trace=trained.trace, note=trained.sentence
-    )
+    return replace(found, outcome=trained.outcome, distance=distance, trace=trained.trace, note=trained.sentence)
 
 
-def _evaluated(
-    model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | None, nobs: float
-) -> Estimate:
+def _check_likelihood(model: Model, sums: Sums) -> None:
+    if sums.expected is None or not np.isfinite(sums.loglik):
+        raise BridgeError(
+            f"At these weights the likelihood ({model.family.title}) is not finite. Check that start= is in the "
+            f"order {listed(model.network.entries, 8)}, and that the weights belong to this family and link."
+        )
+
+
+def _evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | None, nobs: float) -> Estimate:
     """An estimate for weights that no fit of ours found."""
     empty = Trace((), model.network.entries, "none")
     found = Estimate(model, theta, sums, None, "as given", np.nan, empty, rank=rank)
@@ -363,9 +353,8 @@ def _evaluated(
         scale = dispersions.dispersion(model.family, chi2, degrees)
     if not model.network.affine:
         distance = losses.Loss(model, rows, degrees.residual if scale != 1.0 else None).gap(theta).distance
-        return replace(
-            found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance)
-        )
+        return replace(found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance))
+    assert sums.expected is not None and sums.score is not None
     decay = model.penalty.diagonal(model.network.entries)
     info = sums.expected if decay is None else sums.expected + np.diag(decay)
     inverse = generalised_inverse_of_rank(info, free if decay is None else None)
@@ -373,9 +362,7 @@ def _evaluated(
     distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
     covariance = inverse if decay is None else inverse @ sums.expected @ inverse
     outcome = "converged" if distance <= REACHED else "as given"
-    return replace(
-        found, covariance=covariance, outcome=outcome, distance=distance, trace=_one(found, distance)
-    )
+    return replace(found, covariance=covariance, outcome=outcome, distance=distance, trace=_one(found, distance))
 
 
 def _one(found: Estimate, distance: float) -> Trace:

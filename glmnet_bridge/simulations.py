@@ -90,7 +90,7 @@ def _response(parsed: Formula) -> str:
     first: Expression = parsed.response[0]
     if len(parsed.response) > 1 or first.column is None:
         raise FormulaError(
-            f"The response {first.code!r} cannot be drawn: for simulated data it is the plain name of a column."
+            f"The response {first.code!r} cannot be drawn: in simulated data it is the plain name of a column."
         )
     return first.column
 
@@ -108,9 +108,7 @@ def _variables(parsed: Formula, levels: dict[str, Sequence[Any]], n: int, random
     open_factors = [name for name in order if name in coded and name not in levels]
     if open_factors:
         name = open_factors[0]
-        raise ArgumentError(
-            f"{name!r} is a factor: give its levels, as in levels={{{name!r}: ['a', 'b', 'c']}}."
-        )
+        raise ArgumentError(f"{name!r} is a factor: give its levels, as in levels={{{name!r}: ['a', 'b', 'c']}}.")
     values: dict[str, Any] = {}
     for name in order:
         if name in levels:
@@ -141,16 +139,14 @@ def _coefficients(given: Mapping[str, float], names: tuple[str, ...]) -> Array:
 
 def _draw(family: Family, mean: Array, dispersion: float, random: Any) -> Array:
     """One draw per row."""
-    low, high = {"binomial": (0.0, 1.0), "real": (-np.inf, np.inf)}.get(
-        family.distribution.support, (0.0, np.inf)
-    )
+    low, high = {"binomial": (0.0, 1.0), "real": (-np.inf, np.inf)}.get(family.distribution.support, (0.0, np.inf))
     outside = ~((mean >= low) & (mean <= high)) | ~np.isfinite(mean)
     if family.distribution.support == "positive":
         outside |= mean <= 0
     if outside.any():
         raise DataError(
-            f"These coefficients give a mean of {mean[outside][0]:.4g} in {int(outside.sum())} of {len(mean)} rows, "
-            f"which the {family.name} family cannot have. Use smaller coefficients, or another link."
+            f"These coefficients give a mean of {mean[outside][0]:.4g} in {int(outside.sum())} of {len(mean)} "
+            f"rows, which the {family.name} family cannot have. Use smaller coefficients, or another link."
         )
     if family.name == "binomial":
         return (random.random(len(mean)) < mean).astype(np.int64)

@@ -15,9 +15,7 @@ BETA = {"Intercept": 0.4, "C(g)[T.b]": -0.5, "x": 0.3, "x:C(g)[T.b]": 0.2}
 @pytest.mark.parametrize("family", ["binomial", "poisson", "gaussian", "gamma", "inverse_gaussian"])
 def test_the_coefficients_come_back(family):
     link = "logit" if family == "binomial" else "identity" if family == "gaussian" else "log"
-    frame = gb.simulate(
-        "y ~ x * C(g)", BETA, 20_000, family, link, levels={"g": ["a", "b"]}, dispersion=0.3, seed=4
-    )
+    frame = gb.simulate("y ~ x * C(g)", BETA, 20_000, family, link, levels={"g": ["a", "b"]}, dispersion=0.3, seed=4)
     fit = gb.glm("y ~ x * C(g)", frame, family, link)
     distance = (fit.params - pd.Series(BETA)[fit.params.index]) / fit.bse
     assert np.abs(distance).max() < 4

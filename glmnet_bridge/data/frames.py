@@ -10,6 +10,7 @@ into factors with thousands of levels. What has no honest reading is refused by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,35 @@ _REFUSED = {
     "time": "times of day. Turn them into a number, as in hours.",
 }
 """What has no honest reading as a number or a level, and the cure."""
+
+
+_WRITTEN = (
+    (
+        re.compile(r"[-+]?\d{1,3}(,\d{3})*(\.\d+)?"),
+        "numbers with thousands separators",
+        'Read the file with thousands="," (or decimal="," if that is what the comma is)',
+        3,
+    ),
+    (
+        re.compile(r"[-+]?\d[\d. ]*,\d+(e[-+]?\d+)?|[-+]?\d+", re.IGNORECASE),
+        "numbers with a decimal comma",
+        'Read the file with decimal=",", or use pd.to_numeric after .str.replace(",", ".")',
+        3,
+    ),
+    (
+        re.compile(r"[-+]?[$€£] ?[-+]?\d[\d.,]*|[-+]?\d[\d.,]* ?[%$€£]"),
+        "percentages or prices",
+        "Take the sign off (.str.strip) and use pd.to_numeric to read it as numbers",
+        20,
+    ),
+    (
+        re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?"),
+        "dates",
+        "Use pd.to_datetime and turn the dates into a number, as in (d - d.min()).dt.days",
+        20,
+    ),
+)
+"""Numbers and dates as people write them: pattern, kind, cure, and how many different ones are no accident."""
 
 
 def as_frame(data: Any, names: Iterable[str] | None = None) -> pd.DataFrame:
@@ -236,23 +266,23 @@ def _factor(codes: Array, levels: list[str], what: str) -> pd.Categorical:
 
 
 def _refuse_numbers(levels: list[str], what: str) -> None:
-    """Numbers stored as text would become a factor with one level per number."""
-    odd = next((level for level in levels if not _is_number(level)), None)
-    if odd is not None and len(levels) >= 20:
-        others = [level for level in levels if not _is_number(level)]
-        if len(others) > 0.1 * len(levels):
-            return
-        shown = listed([repr(level) for level in others], most=3)
+    """Numbers and dates stored as text would become a factor with one level per number."""
+    others = [level for level in levels if not _is_number(level)]
+    shown = listed([repr(level) for level in levels], most=3)
+    labels = 'or .astype("category") if these are labels.'
+    if levels and not others:
+        raise DataError(
+            f"{what} holds numbers stored as text ({shown}). Use pd.to_numeric to read it as numbers, {labels}"
+        )
+    if len(levels) >= 20 and len(others) <= 0.1 * len(levels):
+        odd = listed([repr(level) for level in others], most=3)
         raise DataError(
             f"{what} is text, but {len(levels) - len(others)} of its {len(levels)} different values are "
-            f'numbers (not {shown}). Use pd.to_numeric(..., errors="coerce") to read it as numbers, or '
-            '.astype("category") if these are labels.'
+            f'numbers (not {odd}). Use pd.to_numeric(..., errors="coerce") to read it as numbers, {labels}'
         )
-    if levels and odd is None:
-        raise DataError(
-            f"{what} holds numbers stored as text ({listed([repr(level) for level in levels], most=3)}). "
-            'Use pd.to_numeric to read it as numbers, or .astype("category") if these are labels.'
-        )
+    for pattern, kind, cure, least in _WRITTEN:
+        if len(levels) >= least and all(pattern.fullmatch(level.strip()) for level in levels):
+            raise DataError(f"{what} holds {kind} stored as text ({shown}). {cure}, {labels}")
 
 
 def _is_number(text: str) -> bool:

@@ -24,7 +24,7 @@ from glmnet_bridge.design import arguments, responses
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import Expression, Formula, expression, parse
 from glmnet_bridge.design.responses import Response
-from glmnet_bridge.errors import ArgumentError, DataError, listed
+from glmnet_bridge.errors import ArgumentError, DataError, FormulaError, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +222,11 @@ def learn(
         index=table.index,
     )
     design = Design.learn(parsed, table.values, index=table.index)
+    if "Intercept" in design.names and not design.has_intercept:
+        raise FormulaError(
+            "The column 'Intercept' has the name of the constant. Rename it, or write Q('Intercept'); "
+            "for the constant leave '0 +' out of the formula."
+        )
     source = design.encode(table.values, index=table.index)
     recipe = Recipe(design, response, {**texts, **dict.fromkeys(bare)})
     return recipe, _sample(source, table, y, counts, numbers, parsed)

@@ -102,9 +102,7 @@ def _apart(there: Array, here: Array, size: Array) -> float:
     return float(np.max(np.abs(there - here) / np.maximum(size, 1e-300), initial=0.0, where=size > 0))
 
 
-def covariance_difference(
-    map_: Correspondence, network: Network, model: Model, theta: Array, rows: Rows
-) -> float:
+def covariance_difference(map_: Correspondence, network: Network, model: Model, theta: Array, rows: Rows) -> float:
     """Largest difference of the covariance by both routes, in standard errors; nan where there is none.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Array, Rows
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import Activation, Network
+from glmnet_bridge.model.networks import Activation, HiddenBody, Network
 
 
 def output_activation(network: Network) -> Activation | None:
@@ -24,9 +24,9 @@ def clipped(model: Model, rows: Rows, theta: Array) -> Array | None:
     activation = output_activation(model.network)
     if activation is None or activation.kind != "relu":
         return None
-    body = model.network.at(theta)
+    body = HiddenBody(model.network, theta)
     out = np.empty(rows.n, dtype=bool)
     for start, stop in rows.spans():
         tape = body.forward(rows.block(start, stop).columns)[1]
-        out[start:stop] = (np.asarray(tape[-2]) <= 0).all(axis=1)
+        out[start:stop] = (tape[-2] <= 0).all(axis=1)
     return out

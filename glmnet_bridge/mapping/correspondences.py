@@ -157,7 +157,8 @@ class Correspondence:
         for column in null.T:
             column = column * np.sign(column[np.flatnonzero(column)[0]])
             used = [self.weights[i] for i in np.flatnonzero(column)]
-            rows.append((written(column, self.weights), ", ".join(used), _description(column, used)))
+            said = _description(used, stacked=self.entries != self.weights)
+            rows.append((written(column, self.weights), ", ".join(used), said))
         return pd.DataFrame(rows, columns=["direction", "network_terms", "description"])
 
 
@@ -183,9 +184,7 @@ def correspond(union: Union, network: Network, theta: Array, aliased: dict[str, 
         ones = np.zeros((q, 0)) if union.inputs.ones is None else union.inputs.ones[:, None]
         inputs = np.eye(q) if union.inputs.matrix is None else union.inputs.matrix
         matrix = np.column_stack([inputs, ones])
-        entries = (
-            tuple(f"folded kernel[{name}]" for name in union.inputs.names) + ("folded bias",) * ones.shape[1]
-        )
+        entries = tuple(f"folded kernel[{name}]" for name in union.inputs.names) + ("folded bias",) * ones.shape[1]
         values, constant = np.concatenate([kernel, np.full(ones.shape[1], bias)]), np.zeros(q)
     return Correspondence(
         columns=union.names,
@@ -286,7 +285,8 @@ def _ties(names: tuple[str, ...], kept: Array, matrix: Array, constant: Array) -
     return tuple(ties)
 
 
-def _description(column: Array, used: list[str]) -> str:
+def _description(used: list[str], stacked: bool) -> str:
     if len(used) == 1:
         return f"{used[0]} has no effect: its input is constant at 0 on these rows"
-    return "moving the weights along this direction changes no prediction"
+    small = "moving the weights a little" if stacked else "moving the weights"
+    return f"{small} along this direction changes no prediction"

@@ -85,9 +85,7 @@ def distances(
     folded = map_.coefficients
     kept = map_.kept
     beta = folded[kept]
-    sums = known or Model(map_.columns, plain_model_network(map_.columns, kept), model.family).sums(
-        rows, beta
-    )
+    sums = known or Model(map_.columns, plain_model_network(map_.columns, kept), model.family).sums(rows, beta)
     with np.errstate(invalid="ignore", divide="ignore"):
         by_refit = (folded - mle) / errors
     by_refit = np.where(np.isfinite(by_refit), by_refit, np.nan)

@@ -81,7 +81,7 @@ class UnionRecipe:
         if sample.kept is not None:
             rows = np.zeros(len(frame), dtype=bool)
             rows[sample.kept] = True
-        values = frames.columns(frame, sorted(self.reader.variables), rows=rows)
+        values: dict[str, Any] = frames.columns(frame, sorted(self.reader.variables), rows=rows)
         gaps = {name: mask for name, column in values.items() if (mask := frames.missing(column)) is not None}
         if not gaps:
             return sample, values

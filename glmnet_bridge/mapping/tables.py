@@ -62,9 +62,7 @@ def term_table(map_: Correspondence, apart: Distances, theta: Array, penalised: 
     return _frame(rows)
 
 
-def uncharted_table(
-    names: tuple[str, ...], mle: Array, errors: Array, network: Network, theta: Array
-) -> pd.DataFrame:
+def uncharted_table(names: tuple[str, ...], mle: Array, errors: Array, network: Network, theta: Array) -> pd.DataFrame:
     """The table of a network that is no GLM: its terms and its weights stand apart."""
     status = "no GLM counterpart"
     rows: list[dict[str, Any]] = [

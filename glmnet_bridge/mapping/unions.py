@@ -11,6 +11,7 @@ appends the constant in the same way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -131,22 +132,22 @@ def unite(design: Design, rows: Rows, fed: Fed, network: Network, rank: Rank | N
     """
     known = _Known(design, _constant(design))
     vectors = [known.vector(at, meaning) for at, meaning in zip(fed.own, fed.meanings, strict=True)]
-    places = fed.places
     open_inputs = [j for j, vector in enumerate(vectors) if vector is None]
     needs = known.ones is None and adds_constant(network)
     picks: tuple[int, ...] = ()
-    constant, found = False, rank
+    constant, found, ones = False, rank, known.ones
     if open_inputs or needs:
-        candidates = tuple(places[j] for j in open_inputs)
+        candidates = tuple(fed.places[j] for j in open_inputs)
         wide = Beside(rows.source, fed.others, candidates, needs)
         found = _decide(replace(rows, source=wide), len(design.names), needs)
-        picks, constant, vectors, ones = _place(found, len(design.names), candidates, needs, vectors)
-        known = replace(known, ones=known.ones if ones is None else ones)
+        picks, constant, filled, late = _place(found, len(design.names), candidates, needs)
+        vectors = [next(filled) if vector is None else vector for vector in vectors]
+        ones = ones if late is None else late
         found = _among_own(found, len(design.names), len(picks) + constant)
-    added = [fed.names[j] for j in open_inputs if places[j] in picks]
+    added = [fed.names[j] for j in open_inputs if fed.places[j] in picks]
     names = _named(design.names, added, constant)
-    whole = [_whole(vector, names, found) for vector in vectors]
-    ones = None if known.ones is None else _whole(known.ones, names, found)
+    whole = [_whole(vector, names, found) for vector in vectors if vector is not None]
+    ones = None if ones is None else _whole(ones, names, found)
     columns = list(names)
     return Union(
         names=names,
@@ -280,9 +281,9 @@ def _decide(rows: Rows, own: int, constant: bool) -> Rank:
 
 
 def _place(
-    found: Rank, own: int, candidates: tuple[int, ...], constant: bool, vectors: list[Array | None]
-) -> tuple[tuple[int, ...], bool, list[Array], Array | None]:
-    """Which candidates become columns; all inputs, and the constant, over formula + new columns."""
+    found: Rank, own: int, candidates: tuple[int, ...], constant: bool
+) -> tuple[tuple[int, ...], bool, Iterator[Array], Array | None]:
+    """Which candidates become columns; each candidate, and the constant, over formula + new columns."""
     width = own + len(candidates) + constant
     new = [j for j in found.kept if j >= own]
     at = {int(j): own + k for k, j in enumerate(new)}
@@ -298,11 +299,9 @@ def _place(
             out[at.get(int(kept), int(kept))] = weight
         return out
 
-    waiting = iter(range(own, own + len(candidates)))
-    filled = [written(next(waiting)) if vector is None else vector for vector in vectors]
     picks = tuple(candidates[j - own] for j in new if j < own + len(candidates))
-    ones = written(width - 1) if constant else None
-    return picks, constant and width - 1 in at, filled, ones
+    filled = map(written, range(own, own + len(candidates)))
+    return picks, constant and width - 1 in at, filled, written(width - 1) if constant else None
 
 
 def _among_own(found: Rank, own: int, added: int) -> Rank:

@@ -40,8 +40,7 @@ def verdict(case: Case) -> str:
     parts += _structure(case.map_, shared=case.shared)
     if not case.shared and case.outcome == "separated":
         parts.append(
-            "The maximum-likelihood estimate is not finite (the data are separated): infinite terms have no "
-            "distance."
+            "The maximum-likelihood estimate is not finite (the data are separated): infinite terms have no distance."
         )
     return " ".join(parts)
 
@@ -77,18 +76,12 @@ def _trained(case: Case) -> str:
             f"The network is the penalised GLM ({case.penalty}) at its optimum: "
             f"{_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
         )
-    same = (
-        "its weights are the coefficients"
-        if _all_same(case.map_)
-        else "its weights fold into the coefficients"
-    )
+    same = "its weights are the coefficients" if _all_same(case.map_) else "its weights fold into the coefficients"
     return f"The network is the GLM: {same}, {_size(case.apart.joint)} SE from the maximum likelihood."
 
 
 def _short(case: Case) -> str:
-    subject = (
-        "The network is a constrained GLM" if case.map_.ties else "Every GLM term is read off the weights"
-    )
+    subject = "The network is a constrained GLM" if case.map_.ties else "Every GLM term is read off the weights"
     if not np.isfinite(case.apart.joint):
         return f"{subject}, but at these weights the information is singular, so that no distance is known."
     toll = ""
@@ -115,15 +108,12 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
     if CONSTANT in added:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")
     if extra:
-        parts.append(
-            f"It also uses {listed(extra, 4)}, which the formula lacks; distances are to the model with both."
-        )
+        parts.append(f"It also uses {listed(extra, 4)}, which the formula lacks; distances are to the model with both.")
     directions = 0 if shared else map_.null.shape[1]
     if directions:
         plural = "one direction" if directions == 1 else f"{directions} directions"
         parts.append(
-            f"Its weights are redundant in {plural}: single weights there have no standard error, the GLM's "
-            "terms have."
+            f"Its weights are redundant in {plural}: single weights there have no standard error, the GLM's terms have."
         )
     return parts
 
@@ -145,12 +135,11 @@ def _largest(case: Case) -> str:
 
 
 def _size(value: float) -> str:
-    return f"{value:.2g}"
+    """A distance in words; below 1e-8 it is rounding, and differs from machine to machine."""
+    return f"{value:.2g}" if value >= 1e-8 else "less than 1e-8"
 
 
-def uncharted(
-    activation: str, link_activation: str, clipped: Sequence[object] | None, rows: int, cost: float
-) -> str:
+def uncharted(activation: str, link_activation: str, clipped: Sequence[object] | None, rows: int, cost: float) -> str:
     """The paragraph for a network that is not affine.
 
     Parameters

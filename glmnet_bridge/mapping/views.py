@@ -35,11 +35,7 @@ def layers(estimate: Estimate) -> pd.DataFrame:
     network, link = estimate.model.network, estimate.model.family.link
     rows = [("inputs", "input", f"(rows, {len(network.inputs.names)})", 0)]
     for layer in network.layers:
-        kind = (
-            layer.kind
-            if isinstance(layer, Activation)
-            else WORDS.get(type(layer), type(layer).__name__.lower())
-        )
+        kind = layer.kind if isinstance(layer, Activation) else WORDS.get(type(layer), type(layer).__name__.lower())
         rows.append((layer.name, kind, f"(rows, {layer.outputs})", layer.parameters))
     rows.append(("mean", link.activation, f"(rows, {network.outputs})", 0))
     return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "parameters"])
@@ -64,9 +60,7 @@ def information(estimate: Estimate, kind: str = "expected") -> pd.DataFrame:
         for the observed information of a network that is not affine: it is not computed
     """
     if kind not in KINDS:
-        raise ArgumentError(
-            f"kind={kind!r} is unknown; it is 'expected' or 'observed'.{nearest(kind, KINDS)}"
-        )
+        raise ArgumentError(f"kind={kind!r} is unknown; it is 'expected' or 'observed'.{nearest(kind, KINDS)}")
     if kind == "observed" and not estimate.model.network.affine:
         raise FitError(
             "The observed information of a network with hidden activations needs second derivatives of its "

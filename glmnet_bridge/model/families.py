@@ -287,8 +287,9 @@ def named(family: object, link: object = None) -> Family:
         own = getattr(family, "link", None) if not isinstance(family, type) else None
         chosen = link if link is not None else own
         return _family(_spelt(kind.__name__), None if chosen is None else _spelt(chosen))
+    shown = repr(family) if isinstance(family, (int, float, type(None))) else f"a {type(family).__name__}"
     raise ArgumentError(
-        f"family={family!r} is not understood. Give a name ({', '.join(DISTRIBUTIONS)}), "
+        f"family is {shown}, which is not understood. Give a name ({', '.join(DISTRIBUTIONS)}), "
         "gb.families.poisson() or one of its siblings, or a statsmodels family object."
     )
 
@@ -300,7 +301,8 @@ def _spelt(word: object) -> str:
     if not isinstance(word, str):
         kind = word if isinstance(word, type) else type(word)
         if not kind.__module__.startswith("statsmodels."):
-            raise ArgumentError(f"link={word!r} is not understood. Give a name: {', '.join(LINKS)}.")
+            shown = repr(word) if isinstance(word, (int, float)) else f"a {kind.__name__}"
+            raise ArgumentError(f"link is {shown}, which is not understood. Give a name: {', '.join(LINKS)}.")
         word = _statsmodels_name(word, kind)
     lower = word.strip().lower()
     return _ALIASES.get(lower, lower)

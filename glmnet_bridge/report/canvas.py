@@ -35,9 +35,7 @@ def panel(ax: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
     if ax is None:
         return panels(1, 1, width, height).axes[0]
     if not isinstance(ax, Axes):
-        raise ArgumentError(
-            f"ax={type(ax).__name__}: give a matplotlib Axes, or leave it out for a new figure."
-        )
+        raise ArgumentError(f"ax={type(ax).__name__}: give a matplotlib Axes, or leave it out for a new figure.")
     dress(ax)
     return ax
 
@@ -96,9 +94,7 @@ def shortened(text: object, most: int = 28) -> str:
     """A long name without its middle; both ends tell columns of one factor apart."""
     words = str(text)
     half = (most - 1) // 2
-    return label(
-        words if len(words) <= most else f"{words[: most - half - 1]}\N{HORIZONTAL ELLIPSIS}{words[-half:]}"
-    )
+    return label(words if len(words) <= most else f"{words[: most - half - 1]}\N{HORIZONTAL ELLIPSIS}{words[-half:]}")
 
 
 def title(ax: Axes, text: str, below: str = "") -> None:
@@ -106,8 +102,8 @@ def title(ax: Axes, text: str, below: str = "") -> None:
     lines = textwrap.wrap(below, 92)[:2]
     ax.set_title(label(text), loc="left", fontsize=11, pad=8 + 13 * len(lines))
     if lines:
-        ax.annotate(label("\n".join(lines)), (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points",
-                    fontsize=8.5, color=DATA)  # fmt: skip
+        ax.annotate(label("\n".join(lines)), (0, 1), (0, 6), xycoords="axes fraction",
+                    textcoords="offset points", fontsize=8.5, color=DATA)  # fmt: skip
 
 
 def svg(figure: Figure, name: str) -> str:
@@ -122,7 +118,7 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """What a page needs of matplotlib's file: no header, addresses, styles or names that clash; short numbers."""
+    """What a page needs of matplotlib's file: no header, addresses, styles or names that clash."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.S)
     text = re.sub(r"<[^>]*>", lambda tag: _tag(tag.group()), text)

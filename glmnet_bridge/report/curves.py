@@ -39,11 +39,7 @@ def binned(points: pd.DataFrame) -> pd.DataFrame:
     else:
         group = pd.qcut(points["x"], bins, labels=False, duplicates="drop")
     weight = points["weight"]
-    sums = (
-        pd.DataFrame({"x": points["x"] * weight, "y": points["y"] * weight, "weight": weight})
-        .groupby(group)
-        .sum()
-    )
+    sums = pd.DataFrame({"x": points["x"] * weight, "y": points["y"] * weight, "weight": weight}).groupby(group).sum()
     sums = sums[sums["weight"] > 0]
     means = sums[["x", "y"]].div(sums["weight"], axis=0)
     return means.assign(weight=sums["weight"]).reset_index(drop=True)
@@ -75,8 +71,8 @@ def draw_curve(
     for number, (view, part) in enumerate(curves.groupby("view", sort=False)):
         colour = canvas.SERIES[number]
         if number == 0:
-            ax.fill_between(part["x"], part["conf_low"], part["conf_high"], color=colour, alpha=0.18, linewidth=0,
-                            label=f"{100 * level:g} % limits ({canvas.label(view)})")  # fmt: skip
+            ax.fill_between(part["x"], part["conf_low"], part["conf_high"], color=colour, alpha=0.18,
+                            linewidth=0, label=f"{100 * level:g} % limits ({canvas.label(view)})")  # fmt: skip
         ax.plot(part["x"], part["estimate"], color=colour, linewidth=3.0 if number == 0 else 1.8,
                 linestyle="solid" if number == 0 else (0, (4, 2)), label=canvas.label(view))  # fmt: skip
     ax.set_xlabel(canvas.label(names[0]))
@@ -100,13 +96,11 @@ def _legend_below(ax: Axes, columns: int) -> None:
 
 def _rows(ax: Axes, points: pd.DataFrame, binary: bool) -> None:
     shown = thinned(points)
-    some = (
-        "" if len(shown) == len(points) else f" ({numbers.count(len(shown))} of {numbers.count(len(points))})"
-    )
+    some = "" if len(shown) == len(points) else f" ({numbers.count(len(shown))} of {numbers.count(len(points))})"
     if not binary:
         size = 22 * np.sqrt(shown["weight"] / shown["weight"].mean())
-        ax.scatter(shown["x"], shown["y"], s=np.clip(size, 4, 160), color=canvas.DATA, alpha=0.45, linewidth=0,
-                   label=f"rows{some}")  # fmt: skip
+        ax.scatter(shown["x"], shown["y"], s=np.clip(size, 4, 160), color=canvas.DATA, alpha=0.45,
+                   linewidth=0, label=f"rows{some}")  # fmt: skip
         return
     x = jittered(shown["x"], points["x"], seed=0)
     y = np.where(shown["y"] > 0.5, 1.06, -0.06) + _noise(len(shown), seed=1) * 0.04
@@ -115,8 +109,8 @@ def _rows(ax: Axes, points: pd.DataFrame, binary: bool) -> None:
                label=f"rows, jittered{some}")  # fmt: skip
     means = binned(points)
     if len(means):
-        ax.scatter(means["x"], means["y"], s=34, facecolors="none", edgecolors=canvas.DATA, linewidth=1.4, zorder=3,
-                   label="share of events among all rows")  # fmt: skip
+        ax.scatter(means["x"], means["y"], s=34, facecolors="none", edgecolors=canvas.DATA, linewidth=1.4,
+                   zorder=3, label="share of events among all rows")  # fmt: skip
     ax.set_yticks(np.linspace(0, 1, 6))
 
 
@@ -161,17 +155,14 @@ def draw_boundary(
         table = part.pivot(index="y", columns="x", values="mean")
         x, y, mean = table.columns.to_numpy(), table.index.to_numpy(), table.to_numpy()
         if number == 0:
-            shade = ax.contourf(
-                x, y, mean, levels=np.linspace(0, 1, 21), cmap=colours, alpha=0.55, antialiased=True
-            )
+            shade = ax.contourf(x, y, mean, levels=np.linspace(0, 1, 21), cmap=colours, alpha=0.55, antialiased=True)
             bar = ax.figure.colorbar(shade, ax=ax, ticks=np.linspace(0, 1, 6), pad=0.02)
             bar.set_label(canvas.shortened(names[2], 36))
             bar.outline.set_visible(False)
+        colour, style = (canvas.INK, "solid") if number == 0 else (canvas.NETWORK, "dashed")
         if np.nanmin(mean) < threshold < np.nanmax(mean):
-            ax.contour(x, y, mean, levels=[threshold], colors=[canvas.INK if number == 0 else canvas.NETWORK],
-                       linewidths=2.0, linestyles="solid" if number == 0 else "dashed")  # fmt: skip
-            ax.plot([], [], color=canvas.INK if number == 0 else canvas.NETWORK, linewidth=2.0,
-                    linestyle="solid" if number == 0 else "dashed", label=f"boundary, {canvas.label(view)}")  # fmt: skip
+            ax.contour(x, y, mean, levels=[threshold], colors=[colour], linewidths=2.0, linestyles=style)
+            ax.plot([], [], color=colour, linestyle=style, linewidth=2.0, label=f"boundary, {canvas.label(view)}")
     _classes(ax, points)
     ax.grid(False)
     ax.set_xlabel(canvas.label(names[0]))
@@ -185,9 +176,7 @@ def draw_boundary(
 
 def _classes(ax: Axes, points: pd.DataFrame) -> None:
     shown = thinned(points)
-    shown = shown.assign(
-        x=jittered(shown["x"], points["x"], seed=0), y=jittered(shown["y"], points["y"], seed=1)
-    )
+    shown = shown.assign(x=jittered(shown["x"], points["x"], seed=0), y=jittered(shown["y"], points["y"], seed=1))
     for event, marker, colour, words in ((0, "o", canvas.GLM, "no event"), (1, "^", canvas.NETWORK, "event")):
         part = shown[shown["event"] == event]
         ax.scatter(part["x"], part["y"], marker=marker, s=20, color=colour, edgecolors="white", linewidth=0.4,

@@ -31,12 +31,10 @@ def draw_loss(data: pd.DataFrame, *, loss: str, best: float, below: str = "") ->
     for number, (view, part) in enumerate(data.groupby("view", sort=False)):
         colour = (canvas.GLM, canvas.NETWORK, canvas.GOOD)[number % 3]
         marker = {"marker": "o", "markersize": 4.5} if len(part) <= 40 else {}
-        upper.plot(
-            part["epoch"], part["loss"], color=colour, linewidth=1.7, label=canvas.label(view), **marker
-        )
+        upper.plot(part["epoch"], part["loss"], color=colour, linewidth=1.7, label=canvas.label(view), **marker)
         if part["validation_loss"].notna().any():
-            upper.plot(part["epoch"], part["validation_loss"], color=colour, linewidth=1.3, linestyle=(0, (4, 2)),
-                       label=f"{canvas.label(view)}, held-out rows")  # fmt: skip
+            upper.plot(part["epoch"], part["validation_loss"], color=colour, linewidth=1.3,
+                       linestyle=(0, (4, 2)), label=f"{canvas.label(view)}, held-out rows")  # fmt: skip
         seen = part[part["distance"].notna()]
         lower.plot(seen["epoch"], np.maximum(seen["distance"], FLOOR), color=colour, linewidth=1.7, **marker)
     upper.axhline(best, color=canvas.DATA, linewidth=1.0, linestyle="dotted", label="minimum (the GLM's)")

@@ -39,9 +39,7 @@ def edges(network: Network, theta: Array, scales: Array | None = None) -> pd.Dat
     source "bias" and no size (it depends on where zero lies)
     """
     found, sources = [], [str(name) for name in network.inputs.names]
-    affine = [
-        pair for pair in zip(network.layers, network.slices(), strict=True) if isinstance(pair[0], Affine)
-    ]
+    affine = [pair for pair in zip(network.layers, network.slices(), strict=True) if isinstance(pair[0], Affine)]
     for number, (layer, run) in enumerate(affine):
         kernel, bias = layer.weights(theta[run])
         last = number == len(affine) - 1
@@ -99,13 +97,7 @@ def plan(data: pd.DataFrame, most: int = MOST_NODES) -> Plan:
 def _largest(part: pd.DataFrame, end: str, names: list[str], most: int) -> list[str]:
     if len(names) <= most:
         return names
-    best = (
-        part.groupby(end)["size"]
-        .max()
-        .fillna(np.inf)
-        .sort_values(ascending=False, kind="stable")
-        .index[: most - 1]
-    )
+    best = part.groupby(end)["size"].max().fillna(np.inf).sort_values(ascending=False, kind="stable").index[: most - 1]
     return [name for name in names if name in set(best)]
 
 
@@ -172,9 +164,7 @@ def labels(data: pd.DataFrame) -> dict[str, str]:
     first = data[data["layer"] == 0]
     if first["target"].nunique() != 1:
         return {}
-    texts = [
-        numbers.significant(weight, 3) if np.isfinite(weight) else f"{weight:g}" for weight in first["weight"]
-    ]
+    texts = [numbers.significant(weight, 3) if np.isfinite(weight) else f"{weight:g}" for weight in first["weight"]]
     return dict(zip(first["source"], texts, strict=True))
 
 
@@ -215,24 +205,21 @@ def _ink(weight: float) -> tuple[str, object]:
     return (canvas.GLM, "solid") if weight >= 0 else (canvas.NETWORK, (0, (3, 1.2)))
 
 
-def _draw_nodes(
-    ax: Axes, nodes: pd.DataFrame, weights: dict[str, str], activation: str, response: str
-) -> None:
+def _draw_nodes(ax: Axes, nodes: pd.DataFrame, weights: dict[str, str], activation: str, response: str) -> None:
     for node in nodes.itertuples(index=False):
         if node.kind == "more":
-            ax.text(node.x, node.y, canvas.label(node.name), ha="right" if node.x == 0 else "center", va="center",
-                    fontsize=9, color=canvas.DATA)  # fmt: skip
+            ax.text(node.x, node.y, canvas.label(node.name), ha="right" if node.x == 0 else "center",
+                    va="center", fontsize=9, color=canvas.DATA)  # fmt: skip
             continue
         fill = {"bias": "#e0e0e0", "output": "#cfe6f3"}.get(node.kind, "white")
         size = 520 if node.kind == "output" else 150
-        ax.scatter(
-            [node.x], [node.y], s=size, facecolors=fill, edgecolors=canvas.INK, linewidth=1.1, zorder=2
-        )
+        ax.scatter([node.x], [node.y], s=size, facecolors=fill, edgecolors=canvas.INK, linewidth=1.1, zorder=2)
         if node.kind in ("input", "bias") and node.x == 0:
             weight = weights.get(node.name, "")
             for text, away in ((weight, -10), (canvas.shortened(node.name, 34), -58 if weight else -10)):
-                ax.annotate(text, (node.x, node.y), (away, 0), textcoords="offset points", ha="right", va="center",
-                            fontsize=9)  # fmt: skip
+                ax.annotate(text, (node.x, node.y), (away, 0), textcoords="offset points", ha="right",
+                            va="center", fontsize=9)  # fmt: skip
         if node.kind == "output":
-            ax.annotate(f"{canvas.shortened(response, 30)}\n{canvas.label(activation)}", (node.x, node.y), (17, 0),
-                        textcoords="offset points", ha="left", va="center", fontsize=9)  # fmt: skip
+            words = f"{canvas.shortened(response, 30)}\n{canvas.label(activation)}"
+            ax.annotate(words, (node.x, node.y), (17, 0), textcoords="offset points", ha="left", va="center",
+                        fontsize=9)  # fmt: skip

@@ -100,9 +100,7 @@ def writable(path: str | os.PathLike[str]) -> Path:
     folder = target.parent
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
-        raise ArgumentError(
-            f"report({str(path)!r}): {str(folder)!r} {what}. Make it first, or give another path."
-        )
+        raise ArgumentError(f"report({str(path)!r}): {str(folder)!r} {what}. Make it first, or give another path.")
     if target.is_dir():
         raise ArgumentError(f"report({str(path)!r}): this is a folder. Give the name of a file in it.")
     if not os.access(target if target.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK):

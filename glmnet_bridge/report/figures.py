@@ -43,10 +43,10 @@ def activations_data(low: float = -4.0, high: float = 4.0, points: int = 401) ->
     frame with the columns `activation, z, value, derivative`
     """
     z = _places(low, high, points)
-    parts = [
-        pd.DataFrame({"activation": name, "z": z, "value": ACTIVATIONS[name][0](z), "derivative": ACTIVATIONS[name][1](z)})
-        for name in SHOWN
-    ]  # fmt: skip
+    parts = []
+    for name in SHOWN:
+        value, derivative = (function(z) for function in ACTIVATIONS[name])
+        parts.append(pd.DataFrame({"activation": name, "z": z, "value": value, "derivative": derivative}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -118,9 +118,7 @@ def losses(low: float = -3.0, high: float = 3.0, *, ax: Axes | None = None) -> A
     ax.set_ylabel("loss of one row")
     for place, words in ((low / 2, "wrong class"), (high / 2, "right class")):
         ax.text(place, -0.4, words, color=canvas.DATA, fontsize=9, ha="center")
-    canvas.title(
-        ax, "Three losses over the margin", "m = eta for an event, -eta otherwise; classes change at m = 0"
-    )
+    canvas.title(ax, "Three losses over the margin", "m = eta for an event, -eta otherwise; classes change at m = 0")
     ax.legend(frameon=False, loc="upper right")
     return ax
 

@@ -58,6 +58,4 @@ def _draw_view(ax: Axes, part: pd.DataFrame, place: np.ndarray, number: int, vie
     ax.plot(estimate[ok], place[ok], MARKERS[number], color=colour, markersize=6, label=canvas.label(view))
     for at, value in zip(place[~ok], estimate[~ok], strict=True):
         word = "aliased" if np.isnan(value) else "-> +inf" if value > 0 else "-> -inf"
-        ax.annotate(
-            word, (0, at), (4, 0), textcoords="offset points", fontsize=8.5, color=colour, va="center"
-        )
+        ax.annotate(word, (0, at), (4, 0), textcoords="offset points", fontsize=8.5, color=colour, va="center")

@@ -66,8 +66,8 @@ def notebook(facts: MapFacts, drawing: Figure) -> str:
     if rest > 0:
         parts.append(Paragraph(f"... {numbers.counted(rest, 'more row')} in .table.", "note"))
     parts += [Paragraph(text, "note") for text in facts.notes]
-    parts += [_view_table(facts)] if facts.network else [Paragraph(f"{summaries.likelihood(facts.glm)}."),
-                                                         Paragraph(f"Outcome: {facts.glm.outcome}.")]  # fmt: skip
+    one = [Paragraph(f"{summaries.likelihood(facts.glm)}."), Paragraph(f"Outcome: {facts.glm.outcome}.")]
+    parts += [_view_table(facts)] if facts.network else one
     parts += [Paragraph(text, "note") for text in facts.glm.notes[:-1]]
     parts.append(Details("How the GLM is a network", (drawing, *_language_parts(facts))))
     return renderers.html(facts.glm.modelled, tuple(parts))
@@ -113,9 +113,7 @@ def term_table(facts: MapFacts) -> Table:
         *([Column("distance", "distance (SE)", "distance")] if table["distance"].notna().any() else []),
         Column("status", "status"),
     ]
-    return Table(
-        _worded(table), "The term map: each column of the GLM and the network entry that it is", tuple(shown)
-    )
+    return Table(_worded(table), "The term map: each column of the GLM and the network entry that it is", tuple(shown))
 
 
 def _worded(table: pd.DataFrame) -> pd.DataFrame:
@@ -140,9 +138,7 @@ def _equal(first: pd.Series, second: pd.Series) -> bool:
 
 def _warnings(facts: MapFacts) -> list[Paragraph]:
     views = [facts.glm] + ([facts.network] if facts.network else [])
-    return [
-        Paragraph(text, "warning") for text in dict.fromkeys(text for view in views for text in view.warnings)
-    ]
+    return [Paragraph(text, "warning") for text in dict.fromkeys(text for view in views for text in view.warnings)]
 
 
 def _fit_parts(facts: MapFacts) -> list[Part]:

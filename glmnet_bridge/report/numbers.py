@@ -82,13 +82,19 @@ def statistic(value: Any) -> str:
     return fixed(value, 2) if abs(value) < 1e4 else significant(value)
 
 
+# below this many standard errors a distance is rounding, and differs from machine to machine
+NOISE = 1e-8
+
+
 def distance(value: Any) -> str:
-    """A distance in standard errors: `0.31`, `12.4`, `2e-13`, `0`."""
+    """A distance in standard errors: `0.31`, `12.4`, `3e-5`, `0`; what is left to rounding is `<1e-8`."""
     if isinstance(value, str) or is_missing(value):
         return value if isinstance(value, str) else ""
     size = abs(value)
     if size == 0 or np.isinf(size):
         return f"{abs(value) if size == 0 else value:g}"
+    if size < NOISE:
+        return f"<{NOISE:.0e}".replace("e-0", "e-")
     if size < 0.001:
         return f"{value:.0e}".replace("e-0", "e-")
     return fixed(value, 3) if size < 10 else significant(value, 3)
@@ -108,13 +114,9 @@ def estimates(columns: Sequence[Sequence[Any]], anchor: Sequence[Any]) -> list[l
     """
     sizes = [_size(value) for value in anchor]
     fallback = [[_size(column[i]) for column in columns] for i in range(len(sizes))]
-    rows = [
-        size if size is not None else _least(others) for size, others in zip(sizes, fallback, strict=True)
-    ]
+    rows = [size if size is not None else _least(others) for size, others in zip(sizes, fallback, strict=True)]
     decimals = _decimals([row for row in rows if row is not None])
-    return [
-        [_cell(value, row, decimals) for value, row in zip(column, rows, strict=True)] for column in columns
-    ]
+    return [[_cell(value, row, decimals) for value, row in zip(column, rows, strict=True)] for column in columns]
 
 
 def aligned(texts: Iterable[str]) -> list[str]:

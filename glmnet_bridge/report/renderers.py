@@ -69,7 +69,7 @@ def _text_pairs(items: tuple[tuple[str, str], ...]) -> str:
 
 
 def text_table(table: Table, most: int | None = None, where: str = "") -> str:
-    """The table under its caption, columns aligned at the decimal point; at most `most` rows, the rest is `where`."""
+    """The table under its caption, numbers aligned at the point; at most `most` rows, and `where` the rest is."""
     cells = table.cells()
     rows = len(table.frame)
     shown = rows if most is None or rows <= most else most - 1
@@ -91,9 +91,7 @@ def text_table(table: Table, most: int | None = None, where: str = "") -> str:
 
 def html(title: str, parts: Parts, footer: str = "") -> str:
     """A fragment for notebooks: its own styles, no script, nothing from outside."""
-    return template("fragment.html").render(
-        title=title, parts=[_shaped(part) for part in parts], footer=footer
-    )
+    return template("fragment.html").render(title=title, parts=[_shaped(part) for part in parts], footer=footer)
 
 
 def html_page(title: str, parts: Parts, footer: str = "") -> str:
@@ -143,7 +141,7 @@ def _shaped(part: Part) -> dict[str, Any]:
 
 
 def _spaced(cell: str) -> str:
-    """A number that stands at the right: the space after it is as wide as the digits that others have there."""
+    """A number at the right edge: the space after it is as wide as the digits that others have there."""
     digits = cell.strip()
     after = len(cell) - len(cell.rstrip())
     if not after:
@@ -187,9 +185,7 @@ def _markdown_table(table: Table) -> str:
 
 def _md(words: str) -> str:
     """Literal text: no emphasis, code, link, formula, table cell or HTML can come out of a name."""
-    escaped = re.sub(
-        r"([\\`*_|$~])", r"\\\1", words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    )
+    escaped = re.sub(r"([\\`*_|$~])", r"\\\1", words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     return " ".join(re.sub(r"\]([(\[:])", r"\\]\1", escaped).split())
 
 
@@ -232,9 +228,7 @@ def _latex_table(table: Table) -> str:
     frame.columns = [column.heading for column in table.columns]
     style = frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
     body = style.to_latex(hrules=True, column_format=_shape(table, frame)).rstrip()
-    body = re.sub(
-        r"(\\\\|rule)\n([\[*])", r"\1\n{}\2", body
-    )  # a cell's bracket is no argument of the line's end
+    body = re.sub(r"(\\\\|rule)\n([\[*])", r"\1\n{}\2", body)  # a cell's bracket is no argument of the line's end
     small = "\\footnotesize\\setlength{\\tabcolsep}{3pt}" if len(table.columns) > 7 else "\\small"
     caption = f"\\textbf{{{_tex(table.caption)}}}\\\\[0.3em]\n" if table.caption else ""
     if len(frame) > 40:
@@ -250,7 +244,8 @@ def _shape(table: Table, frame: pd.DataFrame) -> str:
         return "@{}" + "".join("l" if word else "r" for word in words) + "@{}"
     sizes = [min(max(length, 12), 60) * word for length, word in zip(longest, words, strict=True)]
     room = 0.93 - 0.09 * words.count(False)
-    return "@{}" + "".join(f"p{{{room * size / sum(sizes):.3f}\\linewidth}}" if size else "r" for size in sizes) + "@{}"
+    shares = (f"p{{{room * size / sum(sizes):.3f}\\linewidth}}" if size else "r" for size in sizes)
+    return "@{}" + "".join(shares) + "@{}"
 
 
 def _tex(words: str) -> str:

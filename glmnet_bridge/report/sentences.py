@@ -34,7 +34,8 @@ def outcome(word: str, steps: int, method: str, distance: float, penalised: bool
     if numbers.is_missing(distance):
         return ended
     optimum = "the penalised maximum" if penalised else "the maximum of the likelihood"
-    return f"{ended}, {numbers.distance(distance)} SE from {optimum}"
+    size = numbers.distance(distance).replace("<", "less than ")
+    return f"{ended}, {size} SE from {optimum}"
 
 
 def _unit(method: str) -> str:
@@ -72,9 +73,7 @@ def unused(levels: Mapping[str, Sequence[Any]]) -> str:
     """Declared levels that no row has."""
     if not levels:
         return ""
-    shown = "; ".join(
-        f"{factor}: {listed([str(level) for level in gone], 6)}" for factor, gone in levels.items()
-    )
+    shown = "; ".join(f"{factor}: {listed([str(level) for level in gone], 6)}" for factor, gone in levels.items())
     return f"Levels without a row were dropped ({shown})."
 
 
@@ -107,11 +106,14 @@ def likelihood(family: str, grouped: bool) -> str:
     """Which constants the log-likelihood has, where that is not obvious."""
     if family == "binomial" and grouped:
         return (
-            "The log-likelihood includes the binomial constants of grouped data: one row per trial would give "
-            "another value, and the same estimates and differences of deviance."
+            "The log-likelihood includes the binomial constants of grouped data: one row per trial would "
+            "give another value, and the same estimates and differences of deviance."
         )
     if family in ("gamma", "inverse_gaussian", "gaussian"):
-        return "The log-likelihood uses the maximum-likelihood dispersion and AIC counts it as a parameter, as in R."
+        return (
+            "The log-likelihood uses its own (maximum-likelihood) dispersion, which AIC and BIC count as a "
+            "parameter, as in R."
+        )
     return ""
 
 
@@ -120,8 +122,8 @@ def penalty(name: str) -> str:
     if not name:
         return ""
     return (
-        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken; standard errors are those of "
-        "the penalised estimator around its own mean, and tests and limits do not cover its bias."
+        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken; standard errors are "
+        "those of the penalised estimator around its own mean, and tests and limits do not cover its bias."
     )
 
 
@@ -145,8 +147,8 @@ def two_languages(activation: str, loss: str, mean_loss: float, one_unit: bool) 
     said = "" if numbers.is_missing(mean_loss) else f" (here {numbers.significant(mean_loss, 5)})"
     start = "As a network this is one unit on the same columns" if one_unit else "In the words of networks"
     return (
-        f"{start}: activation = inverse link ({activation}), bias = Intercept, mean loss = {loss} per row{said}, "
-        "and maximum likelihood is the minimum of that loss."
+        f"{start}: activation = inverse link ({activation}), bias = Intercept, mean loss = {loss} per "
+        f"row{said}, and maximum likelihood is the minimum of that loss."
     )
 
 

@@ -75,9 +75,7 @@ def notebook(facts: Facts, drawing: Figure | None = None) -> str:
         table = Table(table.frame.head(NOTEBOOK_ROWS), table.caption, table.columns)
     parts.append(table)
     if rest > 0:
-        parts.append(
-            Paragraph(f"... {numbers.counted(rest, 'more row')}: summary() and tidy() have them all.", "note")
-        )
+        parts.append(Paragraph(f"... {numbers.counted(rest, 'more row')}: summary() and tidy() have them all.", "note"))
     parts += [pairs(facts), Paragraph(f"Outcome: {facts.outcome}.")]
     parts += [Paragraph(text, "note") for text in facts.notes[:-1]]
     inside: list[Part] = [Paragraph(facts.notes[-1])] if facts.notes else []
@@ -179,6 +177,4 @@ def likelihood(facts: Facts) -> str:
 def clipped(words: str, most: int) -> list[str]:
     """At most `most` lines of text."""
     lines = textwrap.wrap(words, renderers.WIDTH, break_on_hyphens=False)
-    return (
-        lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][: renderers.WIDTH - 4]} ..."]
-    )
+    return lines if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][: renderers.WIDTH - 4]} ..."]

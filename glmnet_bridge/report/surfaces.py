@@ -61,9 +61,7 @@ class Slice:
         info = self.estimate.sums.expected
         block = None if info is None else info[np.ix_(self.at, self.at)]
         if block is None or not np.linalg.det(block) > 0:
-            raise ArgumentError(
-                "The likelihood is flat along these parameters; there are no contours to draw."
-            )
+            raise ArgumentError("The likelihood is flat along these parameters; there are no contours to draw.")
         return np.sqrt(np.diag(np.linalg.inv(block)) * self.dispersion)
 
     @property
@@ -238,6 +236,4 @@ def _draw_path(ax: Axes, part: pd.DataFrame, number: int, view: str, numbered: b
             label=f"{canvas.label(view)}, {len(part) - 1} steps", zorder=4)  # fmt: skip
     if few and numbered:
         for row in part.head(3).itertuples(index=False):
-            ax.annotate(
-                str(row.step), (row.x, row.y), (5, 4), textcoords="offset points", fontsize=8, color=colour
-            )
+            ax.annotate(str(row.step), (row.x, row.y), (5, 4), textcoords="offset points", fontsize=8, color=colour)

@@ -79,9 +79,7 @@ def test_a_network_at_given_weights():
     np.testing.assert_allclose(fit.information(), matrix.T * (mean * (1 - mean)) @ matrix, rtol=1e-12)
     np.testing.assert_allclose(fit.forward(), mean, rtol=1e-14)
     assert fit.outcome == "as given" and not fit.converged and fit.distance_to_mle > 0.1
-    named = dict(
-        zip(["kernel[GPA]", "kernel[TUCE]", "kernel[PSI]", "bias"], [*theta[1:], theta[0]], strict=True)
-    )
+    named = dict(zip(["kernel[GPA]", "kernel[TUCE]", "kernel[PSI]", "bias"], [*theta[1:], theta[0]], strict=True))
     again = gb.network("GRADE ~ GPA + TUCE + PSI", SPECTOR, start=pd.Series(named), train=None)
     assert again.llf == fit.llf
 
@@ -100,17 +98,16 @@ def test_weights_at_the_optimum_are_converged():
 def test_planted_weights_of_other_families(family, link):
     """Distances to a planted shift are the shift, in standard errors, whatever the dispersion and the offset."""
     rng = np.random.default_rng(1)
-    frame = gb.simulate("y ~ x + C(g)", {"Intercept": 0.3, "x": 0.2, "C(g)[T.b]": -0.4}, 400, family if family != "binomial" else "binomial",
-                        link, levels={"g": ["a", "b"]}, dispersion=0.4, seed=2)  # fmt: skip
+    planted = {"Intercept": 0.3, "x": 0.2, "C(g)[T.b]": -0.4}
+    levels = {"g": ["a", "b"]}
+    frame = gb.simulate("y ~ x + C(g)", planted, 400, family, link, levels=levels, dispersion=0.4, seed=2)
     frame["off"], frame["w"] = rng.normal(size=400) * 0.1, rng.integers(1, 4, 400)
     glm = gb.glm("y ~ x + C(g)", frame, family, link, offset="off", prior_weights="w")
     shift = np.array([0.5, -1.0, 0.25])
     beta = glm.params.to_numpy() + shift * glm.bse.to_numpy()
     theta = [beta[2], beta[0] + beta[1], beta[0]]  # kernel[x], kernel[g[b]], kernel[g[a]]
     net = Network(Inputs(("x", "g[b]", "g[a]")), (Affine(3, bias=False),), ("w_x", "w_b", "w_a"))
-    br = gb.bridge(
-        "y ~ x + C(g)", frame, family, link, network=net, start=theta, offset="off", prior_weights="w"
-    )
+    br = gb.bridge("y ~ x + C(g)", frame, family, link, network=net, start=theta, offset="off", prior_weights="w")
     np.testing.assert_allclose(br.table.set_index("glm_term").distance[list(glm.names)], shift, rtol=1e-9)
     assert br.table.expression.tolist()[:2] == ["w_a", "w_b - w_a"]
     assert br.checks.covariance < 1e-9
@@ -210,8 +207,7 @@ def test_concepts_have_the_values_of_the_fit():
                  "IRLS step (Fisher scoring)", "Fisher information", "intercept", "Newton decrement"):  # fmt: skip
         assert idea in table.index
     assert (
-        table.network["link: logit"] == "inverse of the output activation"
-        and table.value["link: logit"] == "sigmoid"
+        table.network["link: logit"] == "inverse of the output activation" and table.value["link: logit"] == "sigmoid"
     )
     loss = -br.network.llf / br.network.nobs
     assert table.value["minus the log-likelihood, per row"] == f"{loss:.6g}"
@@ -236,9 +232,7 @@ def test_deviance_is_twice_loss_less_saturated(family):
 
 def test_predictions_for_new_data_read_the_networks_own_columns():
     frame = FAIR.assign(y=FAIR.affairs > 0).astype({"y": int})
-    br = gb.bridge(
-        "y ~ age", frame, network=unit("age", "educ", "occupation[3]"), start=[0.01, 0.1, 0.3, -1.0]
-    )
+    br = gb.bridge("y ~ age", frame, network=unit("age", "educ", "occupation[3]"), start=[0.01, 0.1, 0.3, -1.0])
     new = frame.head(20)
     eta = 0.01 * new.age + 0.1 * new.educ + 0.3 * (new.occupation == 3) - 1.0
     np.testing.assert_allclose(br.network.predict(new, kind="link"), eta)

@@ -42,9 +42,7 @@ def test_the_same_inputs_by_every_way_of_saying_them():
     wanted = expressions(net)
     assert wanted["C(site)[T.west]"] == "kernel[site[west]]"
     names = ["age", "lwt", "site[south]", "site[west]"]
-    dummies = np.column_stack([FRAME.age, FRAME.lwt, FRAME.site == "south", FRAME.site == "west"]).astype(
-        float
-    )
+    dummies = np.column_stack([FRAME.age, FRAME.lwt, FRAME.site == "south", FRAME.site == "west"]).astype(float)
     assert expressions(net, inputs=names) == wanted
     assert expressions(net, inputs=dummies) == wanted
     assert expressions(net, inputs=pd.DataFrame(dummies, index=FRAME.index, columns=names)) == wanted
@@ -55,11 +53,7 @@ def test_the_same_inputs_by_every_way_of_saying_them():
 def test_the_formulas_columns_without_names():
     """A network with inputs of its own names, as many as the formula has columns: these, in their order."""
     found = expressions(unit("a", "b", "c", "d"), "y ~ C(site) + age + lwt")
-    assert (
-        found["age"] == "kernel[c]"
-        and found["C(site)[T.south]"] == "kernel[a]"
-        and found["Intercept"] == "bias"
-    )
+    assert found["age"] == "kernel[c]" and found["C(site)[T.south]"] == "kernel[a]" and found["Intercept"] == "bias"
 
 
 def test_a_formula_for_the_inputs_is_put_into_the_networks_order():
@@ -174,8 +168,6 @@ def test_a_network_that_is_not_what_was_said_is_refused(monkeypatch):
     """The reading is confirmed on rows: a wrong one does not pass."""
     from glmnet_bridge.mapping import checks
 
-    monkeypatch.setattr(
-        checks, "network_inputs", lambda columns, fed, start, stop: np.zeros((len(columns), 1))
-    )
+    monkeypatch.setattr(checks, "network_inputs", lambda columns, fed, start, stop: np.zeros((len(columns), 1)))
     with pytest.raises(gb.errors.BridgeError, match="differ by"):
         gb.bridge("y ~ age", FRAME, network=unit("age"), start=[0.1, 0.2])

@@ -28,9 +28,7 @@ def bridges() -> dict[str, gb.Bridge]:
 def bridge(name: str, known: dict) -> tuple[Structure, gb.Bridge]:
     case = STRUCTURES[name]
     if name not in known:
-        known[name] = gb.bridge(
-            case.formula, FRAME, network=case.network, inputs=case.inputs, start=case.theta()
-        )
+        known[name] = gb.bridge(case.formula, FRAME, network=case.network, inputs=case.inputs, start=case.theta())
     return case, known[name]
 
 
@@ -78,9 +76,7 @@ def test_folding_is_running_the_network(name, bridges):
     eta = run_layers(case.network, raw_inputs(case), case.theta())[:, 0]
     beta = np.nan_to_num(br.correspondence.coefficients)
     np.testing.assert_allclose(columns(br) @ beta, eta, rtol=0, atol=1e-11 * (1 + np.abs(eta).max()))
-    np.testing.assert_allclose(
-        br.network.predict(kind="link"), eta, rtol=0, atol=1e-11 * (1 + np.abs(eta).max())
-    )
+    np.testing.assert_allclose(br.network.predict(kind="link"), eta, rtol=0, atol=1e-11 * (1 + np.abs(eta).max()))
     assert br.checks.rows < 1e-12 and br.checks.random < 1e-12
 
 
@@ -90,9 +86,7 @@ def test_exact_matrix_is_the_numerical_one(name, bridges):
     case, br = bridge(name, bridges)
     theta, inputs, step = case.theta(), raw_inputs(case), 1e-3
     slopes = [
-        (run_layers(case.network, inputs, theta + move) - run_layers(case.network, inputs, theta - move))[
-            :, 0
-        ]
+        (run_layers(case.network, inputs, theta + move) - run_layers(case.network, inputs, theta - move))[:, 0]
         / (2 * step)
         for move in step * np.eye(len(theta))
     ]
@@ -145,9 +139,7 @@ def test_each_row_is_consistent_in_itself(name, bridges):
     assert len(known)
     np.testing.assert_allclose(known.distance, (known.as_glm - known.glm) / known.std_error, rtol=1e-12)
     single = known.dropna(subset=["network"]).merge(br.links, on=["glm_term", "network_term"])
-    offset = pd.Series(br.correspondence.constant, index=br.correspondence.columns)[
-        single.glm_term
-    ].to_numpy()
+    offset = pd.Series(br.correspondence.constant, index=br.correspondence.columns)[single.glm_term].to_numpy()
     np.testing.assert_allclose(single.as_glm, single.weight * single.network + offset, rtol=1e-12)
 
 
@@ -202,9 +194,7 @@ def test_trained_to_the_end_the_network_is_the_glm():
 
 def test_a_tied_network_at_its_own_optimum_is_converged():
     case = STRUCTURES["tied inputs"]
-    br = gb.bridge(
-        case.formula, FRAME, network=case.network, inputs=case.inputs, train="lbfgs", random_state=0
-    )
+    br = gb.bridge(case.formula, FRAME, network=case.network, inputs=case.inputs, train="lbfgs", random_state=0)
     assert br.distances.training < 1e-6 < 1.0 < br.distances.joint
     assert br.network.deviance == pytest.approx(br.constrained.deviance, abs=1e-8)
     assert br.verdict.startswith("The network is a constrained GLM at its own optimum")

@@ -1,0 +1,239 @@
+"""Feeds: the inputs of a network, read from the rows that are used, in its own number and order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data import frames
+from glmnet_bridge.data.rows import Array
+from glmnet_bridge.design import arguments
+from glmnet_bridge.design.designs import Design
+from glmnet_bridge.design.encodings import Encoded, Numbers
+from glmnet_bridge.design.formulas import Formula
+from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
+from glmnet_bridge.mapping.inputs import (
+    Asked,
+    Fed,
+    OfLevels,
+    Reader,
+    dense_layout,
+    is_numeric,
+    plain_variable,
+    split,
+)
+
+
+def feed(
+    asked: Asked,
+    design: Design,
+    data: Any,
+    index: pd.Index,
+    kept: Array | None,
+    wanted: tuple[str, ...] | None,
+) -> Fed:
+    """Read the inputs of the rows that are used.
+
+    Parameters
+    ----------
+    asked : what was given
+    design : the formula's columns
+    data : the frame
+    index : labels of the rows used
+    kept : their positions in the frame, or None for all
+    wanted : the network's own names of its inputs, or None where it takes what comes
+    """
+    if asked.numbers is not None:
+        return _of_numbers(asked.numbers, data, kept, wanted)
+    if asked.formula is not None:
+        fed = _of_formula(asked.formula, design, data, index, kept)
+        if wanted is not None and set(wanted) == set(fed.names):
+            fed = fed.picked(
+                [fed.names.index(name) for name in wanted]
+            )  # a formula's columns come in an order that nobody chose
+    elif asked.names is not None:
+        fed = _of_names(asked.names, design, data, index, kept)
+    else:
+        fed = _of_design(design)
+    return _checked(fed, design, wanted)
+
+
+# --- the kinds ------------------------------------------------------------------------------
+
+
+def _of_design(design: Design) -> Fed:
+    count = len(design.names)
+    return Fed.of(design.names, range(count), (None,) * count, None, Reader())
+
+
+def _of_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed:
+    frame = frames.as_frame(data)
+    columns = set(frame.columns)
+    pairs = {name: split(name, columns) for name in names}
+    read = {variable for variable, _ in pairs.values() if variable is not None}
+    values = _values(frame, read, kept)
+    own, meanings, pieces = [], [], []
+    for name, (variable, text) in pairs.items():
+        if variable is None and name not in design.names:
+            raise _no_input(name, [*frame.columns, *design.names])
+        same = variable is None or (text is None and name in design.names and is_numeric(values[variable]))
+        own.append(design.names.index(name) if same else -1)
+        level = None if same or variable is None else _level(values[variable], variable, text)
+        meanings.append(None if level is None else OfLevels(str(variable), (level,), np.ones(1)))
+        if not same:
+            pieces.append((str(variable), level))
+    reader = Reader(tuple(pieces))
+    return Fed.of(names, own, meanings, reader.read(values, index) if pieces else None, reader)
+
+
+def _of_formula(formula: Formula, design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed:
+    if formula.offsets:
+        raise ArgumentError("inputs= has an offset(...); an offset is no input. Put it into the formula, or offset=.")
+    values = _values(frames.as_frame(data), formula.names, kept)
+    fed = Design.learn(formula, values) if values else None
+    if fed is None or not [name for name in fed.names if name != "Intercept"]:
+        raise ArgumentError(f"inputs={formula.text!r} names no column.")
+    names = tuple(name for name in fed.names if name != "Intercept")
+    own = tuple(design.names.index(name) if name in design.names else -1 for name in names)
+    picks = tuple(fed.names.index(name) for name, at in zip(names, own, strict=True) if at < 0)
+    levels = _meanings(fed)
+    reader = Reader(design=fed, picks=picks)
+    others = reader.read(values, index) if picks else None
+    return Fed.of(names, own, [levels.get(name) for name in names], others, reader)
+
+
+def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, ...] | None) -> Fed:
+    rows = frames.as_frame(data).index
+    table = numbers if isinstance(numbers, pd.DataFrame | pd.Series) else np.asarray(numbers)
+    if isinstance(table, np.ndarray) and table.dtype.kind == "O":
+        raise ArgumentError(
+            "inputs= is not understood: give a list of column names, a one-sided formula such as "
+            '"x1 + C(g)", or a table of numbers with one row per row of the data.'
+        )
+    if table.ndim > 2 or table.ndim == 0:
+        raise ArgumentError(f"inputs= has {table.ndim} dimensions; give a table of rows and columns.")
+    parts = _columns_of(table)
+    if wanted is not None and len(parts) != len(wanted):
+        raise _wrong_number(wanted, tuple(str(name) for name, _ in parts))
+    own_names = [str(name) for name, _ in parts] if isinstance(table, pd.DataFrame | pd.Series) else None
+    names = tuple(own_names or wanted or [f"input {j + 1}" for j in range(len(parts))])
+    if own_names and wanted:
+        _check_order(wanted, names)
+    arrays = []
+    for name, (_, column) in zip(names, parts, strict=True):
+        array = arguments.aligned("inputs", column, rows)
+        array = array if kept is None else array[kept]
+        if not np.isfinite(array).all():
+            raise DataError(
+                f"inputs= column {name!r} has {int((~np.isfinite(array)).sum())} values that are missing or "
+                "not finite in rows that are used. Drop those rows from the data and from inputs=."
+            )
+        arrays.append(array)
+    count = len(names)
+    source = Encoded(len(arrays[0]), dense_layout(count), tuple((Numbers(array),) for array in arrays), None)
+    return Fed.of(tuple(wanted or names), (-1,) * count, (None,) * count, source, Reader(fixed=True))
+
+
+def _columns_of(table: Any) -> list[tuple[Any, Any]]:
+    if isinstance(table, pd.DataFrame):
+        return [(name, table.iloc[:, j]) for j, name in enumerate(table.columns)]
+    if isinstance(table, pd.Series):
+        return [(table.name, table)]
+    matrix = table[:, None] if table.ndim == 1 else table
+    return [(f"input {j + 1}", matrix[:, j]) for j in range(matrix.shape[1])]
+
+
+def _meanings(design: Design) -> dict[str, OfLevels]:
+    """Columns of a design that depend on one factor, in terms of its levels."""
+    out: dict[str, OfLevels] = {}
+    for factor in design.factors:
+        variable = plain_variable(design, factor.name)
+        if variable is not None:
+            for j, name in enumerate(factor.columns):
+                out[name] = OfLevels(variable, factor.levels, factor.matrix[:, j])
+    return out
+
+
+def _values(frame: pd.DataFrame, names: Collection[str], kept: Array | None) -> dict[str, Any]:
+    rows = None
+    if kept is not None:
+        rows = np.zeros(len(frame), dtype=bool)
+        rows[kept] = True
+    return frames.columns(frame, sorted(names), rows=rows)
+
+
+def _level(values: Any, variable: str, text: str | None) -> Any:
+    """The level that `variable[text]` names; None for a numeric column as it is."""
+    if text is None:
+        if is_numeric(values):
+            return None
+        if isinstance(values, np.ndarray):
+            return True
+        shown = [f"{variable}[{level}]" for level in values.categories]
+        raise ArgumentError(
+            f"inputs= names the column {variable!r}, which holds levels, not numbers. Name the inputs one by "
+            f"one: {listed(shown, 4)}."
+        )
+    levels = _levels(values)
+    for level in levels:
+        if str(level) == text or _as_number(level) == _as_number(text) is not None:
+            return level
+    raise DataError(f"Column {variable!r} has no level {text!r}; it has {listed(levels, 8)}.{nearest(text, levels)}")
+
+
+def _levels(values: Any) -> list[Any]:
+    if isinstance(values, pd.Categorical):
+        return values.categories.tolist()
+    return [False, True] if values.dtype == bool else np.unique(values).tolist()
+
+
+def _as_number(text: Any) -> float | None:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
+
+
+# --- checks ---------------------------------------------------------------------------------
+
+
+def _checked(fed: Fed, design: Design, wanted: tuple[str, ...] | None) -> Fed:
+    """The inputs in the number and order of the network's; an intercept is fed only where it is counted."""
+    constant = [j for j, at in enumerate(fed.own) if at >= 0 and design.names[at] == "Intercept"]
+    count = None if wanted is None else len(wanted)
+    if constant and count != len(fed.names):
+        fed = fed.picked([j for j in range(len(fed.names)) if j not in constant])
+    if wanted is None:
+        return fed
+    if count != len(fed.names):
+        raise _wrong_number(wanted, fed.names)
+    _check_order(wanted, fed.names)
+    return replace(fed, names=wanted)
+
+
+def _wrong_number(wanted: tuple[str, ...], given: tuple[str, ...]) -> ArgumentError:
+    return ArgumentError(
+        f"The network takes {len(wanted)} inputs ({listed(wanted, 8)}), but it would be fed {len(given)} "
+        f"({listed(given, 8)}). Give inputs= with one entry for each of the network's inputs, in their order."
+    )
+
+
+def _check_order(wanted: tuple[str, ...], given: tuple[str, ...]) -> None:
+    """A network that knows an input by name must find it at its place."""
+    for place, name in enumerate(wanted):
+        if name in given and given[place] != name:
+            raise ArgumentError(
+                f"Input {place + 1} of the network is {name!r}, but inputs= has {given[place]!r} there and "
+                f"{name!r} at place {given.index(name) + 1}. Put them in the network's order: {listed(wanted, 12)}."
+            )
+
+
+def _no_input(name: str, allowed: Sequence[str]) -> DataError:
+    return DataError(
+        f"inputs= names {name!r}, which is no column of the data or of the formula.{nearest(name, allowed)} "
+        "One level of a factor is written as in site[north]."
+    )
