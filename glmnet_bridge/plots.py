@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.data.frames import as_frame
-from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
+from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.model.networks import Activation, fold
 from glmnet_bridge.report import curves, descents, diagrams, forests, sentences, surfaces
+from glmnet_bridge.variables import Variables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,12 +53,8 @@ class Plots:
         return self.views
 
     @property
-    def _affine(self) -> tuple[tuple[str, Any], ...]:
-        """Those that have coefficients."""
-        found = tuple(view for view in self._distinct if view[1].estimate.model.network.affine)
-        if not found:
-            raise ArgumentError("A network with hidden activations has no coefficients to draw.")
-        return found
+    def _variables(self) -> Variables:
+        return Variables.of([fit for _, fit in self.views])
 
     # --- coefficients ----------------------------------------------------------------------
 
@@ -68,7 +64,7 @@ class Plots:
         A network that has not reached the optimum has no limits: they would lie around the wrong place.
         """
         parts = []
-        for name, fit in self._affine:
+        for name, fit in affine(self._distinct):
             part = fit.tidy(level=level)[["term", "estimate", "conf_low", "conf_high"]]
             if not fit.converged and fit is not self._first:
                 part = part.assign(conf_low=np.nan, conf_high=np.nan)
@@ -89,7 +85,7 @@ class Plots:
         Numbers are held at their mean, levels at the most common one. Without `variable` it is the
         first numeric one of the formula.
         """
-        reader = Variables.of(self.views)
+        reader = self._variables
         name = reader.numeric(variable)
         low, high = reader.range(name)
         rows = reader.typical(points).assign(**{name: np.linspace(low, high, points)})
@@ -103,7 +99,7 @@ class Plots:
 
     def curve(self, variable: str | None = None, *, level: float = 0.95, ax: Axes | None = None) -> Axes:
         """The mean over one variable, with its band (limits of the linear predictor), over the data."""
-        reader = Variables.of(self.views)
+        reader = self._variables
         name = reader.numeric(variable)
         return curves.draw_curve(
             self.curve_data(name, level=level),
@@ -117,13 +113,13 @@ class Plots:
 
     def boundary_data(self, first: str | None = None, second: str | None = None, *, points: int = 81) -> pd.DataFrame:
         """`view, x, y, mean` on a grid over two numeric variables, the others held fixed."""
-        reader = Variables.of(self.views)
+        reader = self._variables
         names = reader.two(first, second)
         ranges = [np.linspace(*reader.range(name, margin=0.04), points) for name in names]
         across, up = (grid.ravel() for grid in np.meshgrid(*ranges))
         rows = reader.typical(len(across)).assign(**{names[0]: across, names[1]: up})
         parts = [
-            pd.DataFrame({"view": view, "x": across, "y": up, "mean": np.asarray(reader.mean(fit, rows))})
+            pd.DataFrame({"view": view, "x": across, "y": up, "mean": reader.predict(fit, rows, 0.95)["estimate"]})
             for view, fit in self._distinct
         ]
         return pd.concat(parts, ignore_index=True)
@@ -137,7 +133,7 @@ class Plots:
         ax: Axes | None = None,
     ) -> Axes:
         """Where the probability passes `threshold`, in the plane of two variables, with the rows."""
-        reader = Variables.of(self.views)
+        reader = self._variables
         if not reader.binary:
             raise ArgumentError(f"A class boundary needs a response with two levels; this is {self._first.modelled}.")
         names = reader.two(first, second)
@@ -179,14 +175,14 @@ class Plots:
 
     def contours_data(self, first: str | None = None, second: str | None = None) -> pd.DataFrame:
         """`region, x, y, drop`: twice the drop in log-likelihood from the optimum, over two coefficients."""
-        part, names = self._slice(first, second)
+        part, names = sliced(self._first, first, second)
         return surfaces.surface(part, self.paths_data(*names))
 
     def paths_data(self, first: str | None = None, second: str | None = None) -> pd.DataFrame:
         """`view, step, x, y`: two coefficients at each step of each solver."""
-        _, names = self._slice(first, second)
+        _, names = sliced(self._first, first, second)
         parts = []
-        for view, fit in self._affine:
+        for view, fit in affine(self._distinct):
             at = [fit.names.index(name) for name in names]
             network = fit.estimate.model.network
             steps = fit.estimate.trace.steps
@@ -199,7 +195,7 @@ class Plots:
 
     def contours(self, first: str | None = None, second: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Minus log-likelihood over two coefficients, with the paths of IRLS and of the descent."""
-        part, names = self._slice(first, second)
+        part, names = sliced(self._first, first, second)
         paths = self.paths_data(*names)
         others = part.estimate.model.network.parameters - 2
         rest = (
@@ -216,16 +212,6 @@ class Plots:
             below=f"blue: 50, 90, 95, 99 % likelihood regions{fixed}",
             ax=ax,
         )
-
-    def _slice(self, first: str | None, second: str | None) -> tuple[surfaces.Slice, tuple[str, str]]:
-        fit = self._first
-        network = fit.estimate.model.network
-        inputs = list(network.inputs.names)
-        if not (network.affine and network.parameters == len(inputs)):
-            raise ArgumentError("Contours are drawn for a GLM with one coefficient for each column.")
-        names = _two_columns(fit, inputs, first, second)
-        at = (inputs.index(names[0]), inputs.index(names[1]))
-        return surfaces.Slice(fit.estimate, fit.rows, at, fit.dispersion), names
 
     def loss_data(self) -> pd.DataFrame:
         """`view, step, epoch, loss, validation_loss, distance` for each step; loss is the mean per row."""
@@ -248,6 +234,25 @@ class Plots:
             best=0.5 * fit.deviance / float(fit.sample.weights.sum()),
             below=fit.modelled,
         )
+
+
+def affine(views: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+    """The views that have coefficients."""
+    found = tuple(view for view in views if view[1].estimate.model.network.affine)
+    if not found:
+        raise ArgumentError("A network with hidden activations has no coefficients to draw.")
+    return found
+
+
+def sliced(fit: Any, first: str | None, second: str | None) -> tuple[surfaces.Slice, tuple[str, str]]:
+    """The likelihood over two coefficients, and their names."""
+    network = fit.estimate.model.network
+    inputs = list(network.inputs.names)
+    if not (network.affine and network.parameters == len(inputs)):
+        raise ArgumentError("Contours are drawn for a GLM with one coefficient for each column.")
+    names = _two_columns(fit, inputs, first, second)
+    at = (inputs.index(names[0]), inputs.index(names[1]))
+    return surfaces.Slice(fit.estimate, fit.rows, at, fit.dispersion), names
 
 
 def output_activation(fit: Any) -> str:

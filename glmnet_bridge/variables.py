@@ -6,11 +6,13 @@ mean, levels at the most common one. A `Fit` is read here by its public names.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from glmnet_bridge.data.frames import as_frame
 from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
@@ -20,13 +22,13 @@ Array = np.ndarray
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The data of a fit by variable, for figures: the rows used, as a frame.
+    """The data of a fit by variable: the rows used, as a frame.
 
     Attributes
     ----------
-    fit : the fit
-    frame : (n, ...) the variables of the right side
-    numbers, levels : names of the variables that are read as numbers, and as levels
+    fit : the (first) fit
+    frame : (n, ...) the variables that any view reads, in the order of the formula
+    numbers, levels : names of those that are read as numbers, and as levels
     """
 
     fit: Any
@@ -35,32 +37,47 @@ class Variables:
     levels: tuple[str, ...]
 
     @classmethod
-    def of(cls, fit: Any) -> Variables:
+    def of(cls, fits: Sequence[Any]) -> Variables:
+        """The variables of fits of one data set.
+
+        Raises
+        ------
+        DataError
+            where the data are gone
+        """
+        fit = fits[0]
         design = getattr(fit.recipe, "design", None)
         if design is None:
-            names = list(fit.names[fit.recipe.intercept :])
-            columns = np.concatenate([block.columns.matrix() for block in fit.rows.blocks()])[:, fit.recipe.intercept :]
-            return cls(fit, pd.DataFrame(columns, columns=names), tuple(names), ())
+            return cls._of_array(fit)
         if fit.data is None:
-            raise DataError("This figure needs the data, which this fit no longer has; fit again with keep_data=True.")
-        factors = {
-            name for code, factor in design.learnt.items() if factor.categorical for name in factor.expression.names
-        }
-        order = [name for factor in design.learnt.values() for name in sorted(factor.expression.names)]
-        order += sorted(design.variables)
-        names = list(dict.fromkeys(order))
+            raise DataError("This figure needs the data, which this fit no longer has; fit with keep_data=True.")
+        learnt = design.learnt
+        order = [name for factor in learnt.values() for name in sorted(factor.expression.names)]
+        beside = [sorted(fit.recipe.reader.variables) for fit in fits if hasattr(fit.recipe, "reader")]
+        names = list(dict.fromkeys([*order, *sorted(design.variables), *(name for part in beside for name in part)]))
+        factors = {name for factor in learnt.values() if factor.categorical for name in factor.expression.names}
         frame = as_frame(fit.data, names)[names]
-        if fit.sample.kept is not None:
-            frame = frame.iloc[fit.sample.kept]
-        numbers = tuple(name for name in names if name not in factors and pd.api.types.is_numeric_dtype(frame[name]))
-        return cls(fit, frame.reset_index(drop=True), numbers, tuple(name for name in names if name not in numbers))
+        kept = fits[-1].sample.kept if fits[-1].sample.kept is not None else fit.sample.kept
+        frame = frame if kept is None else frame.iloc[kept]
+        numbers = tuple(name for name in names if name not in factors and is_numeric_dtype(frame[name]))
+        levels = tuple(name for name in names if name not in numbers)
+        return cls(fits[-1], frame.reset_index(drop=True), numbers, levels)
+
+    @classmethod
+    def _of_array(cls, fit: Any) -> Variables:
+        first = int(fit.recipe.intercept)
+        columns = np.concatenate([block.columns.matrix() for block in fit.rows.blocks()])[:, first:]
+        names = fit.names[first:]
+        return cls(fit, pd.DataFrame(columns, columns=list(names)), names, ())
 
     @property
     def binary(self) -> bool:
+        """Whether the response is one of two levels."""
         return self.fit.recipe.response.kind == "binary"
 
     @property
     def response(self) -> str:
+        """What is modelled."""
         return self.fit.recipe.response.describes
 
     def numeric(self, name: str | None) -> str:
@@ -83,6 +100,7 @@ class Variables:
         return chosen[0], chosen[1]
 
     def range(self, name: str, margin: float = 0.0) -> tuple[float, float]:
+        """Smallest and largest value, with a margin in parts of their distance."""
         values = self.frame[name].to_numpy(dtype=float)
         low, high = float(values.min()), float(values.max())
         return low - margin * (high - low), high + margin * (high - low)
@@ -115,18 +133,25 @@ class Variables:
         )
 
     def predict(self, fit: Any, rows: pd.DataFrame, level: float) -> pd.DataFrame:
-        return fit.get_prediction(self._given(fit, rows), level=level, offset=self._offset(fit, rows))
+        """`estimate, std_error, conf_low, conf_high` of the mean for new rows."""
+        given = rows if hasattr(fit.recipe, "design") else rows.to_numpy()
+        return fit.get_prediction(given, level=level, **self._offset(fit, len(rows)))
 
-    def mean(self, fit: Any, rows: pd.DataFrame) -> pd.Series:
-        return fit.predict(self._given(fit, rows), offset=self._offset(fit, rows))
-
-    def _given(self, fit: Any, rows: pd.DataFrame) -> Any:
-        return rows if hasattr(fit.recipe, "design") else rows.to_numpy()
-
-    def _offset(self, fit: Any, rows: pd.DataFrame) -> Array | None:
-        """The mean offset, where the fit had one that no expression gives again."""
+    def _offset(self, fit: Any, rows: int) -> dict[str, Array]:
+        """The typical offset or exposure, where new rows do not bring it by an expression."""
         if fit.sample.offset is None:
-            return None
-        given = getattr(fit.recipe, "given", {"offset": None})
+            return {}
+        recipe = getattr(fit.recipe, "own", fit.recipe)
+        given = getattr(recipe, "given", {"offset": None})
+        design = getattr(recipe, "design", None)
         bare = [name for name in ("offset", "exposure") if name in given and given[name] is None]
-        return np.full(len(rows), float(fit.sample.offset.mean())) if bare else None
+        if not bare:
+            return {}
+        others = len(bare) - 1 + sum(name in given and name not in bare for name in ("offset", "exposure"))
+        if others or (design is not None and design.formula.offsets):
+            raise ArgumentError(
+                "This model has several offsets, one of them given as an array, so that there is no typical one. "
+                "Give all of them as names of columns."
+            )
+        mean = float(fit.sample.offset.mean())
+        return {bare[0]: np.full(rows, mean if bare[0] == "offset" else np.exp(mean))}

@@ -30,6 +30,7 @@ STAGES = (
     "inference",
     "adapters",
     "report",
+    "variables",
     "plots",
     "faces",
     "fits",

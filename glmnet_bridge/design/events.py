@@ -36,7 +36,8 @@ def chosen(event: Any, levels: Levels) -> Level:
     if event is None:
         return levels[-1]
     for level in levels:
-        if isinstance(event, (str, int, float, np.generic)) and event == level:
+        # text from a command line stands for the number that it spells
+        if isinstance(event, (str, int, float, np.generic)) and event in (level, str(level)):
             return level
     raise ArgumentError(
         f"event={event!r} is no level of the response; the levels are {levels[0]!r} and {levels[1]!r}."

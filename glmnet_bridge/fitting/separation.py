@@ -26,11 +26,11 @@ from glmnet_bridge.model.families import Family
 
 Array = np.ndarray
 
-WORDS: dict[str | None, tuple[str, str, str]] = {
+WORDS: dict[str, tuple[str, str, str]] = {
     "binomial": ("events", "non-events", "predicted perfectly"),
     "poisson": ("positive counts", "counts of zero", "fitted as exactly 0"),
     "gaussian": ("positive values", "values of zero or less", "fitted as exactly 0"),
-    None: ("ones", "zeros", "fitted perfectly"),
+    "": ("ones", "zeros", "fitted perfectly"),
 }
 NEARLY_COLLINEAR = 1e-3  # ratio of singular values below which coordinates are orthonormalised
 DISTINCT = 2_000_000  # entries of the table of distinct rows; with more, rows are read block by block
@@ -105,7 +105,7 @@ class Separation:
         names : p column names
         family : chooses the words for the response
         """
-        ups, downs, fitted = WORDS[None if family is None else family.name]
+        ups, downs, fitted = WORDS.get("" if family is None else family.name, WORDS[""])
         moving = self.counts[0] + self.counts[1]
         rows = f"{'' if self.counts[2] else 'all '}{moving} row{'s are' if moving > 1 else ' is'}"
         infinite = [f"{names[j]} -> {word}" for j, word in enumerate(self.status) if "inf" in word]
@@ -116,9 +116,7 @@ class Separation:
         if either:
             parts.append(f"{listed(either, 6)} run{'s' * (len(either) == 1)} off too, with either sign.")
         parts.append(
-            f"{listed(finite, 6)} stay{'s' * (len(finite) == 1)} finite."
-            if finite
-            else "No term stays finite."
+            f"{listed(finite, 6)} stay{'s' * (len(finite) == 1)} finite." if finite else "No term stays finite."
         )
         return " ".join([*parts, NEXT])
 

@@ -49,8 +49,10 @@ def null_deviance(model: Model, rows: Rows) -> float:
         return _constant_deviance(model.family, rows, 0.0)
     if rows.offset is None:
         mean = float(rows.weights @ rows.response[:, 0] / rows.weights.sum())
-        with np.errstate(divide="ignore"):
-            return _constant_deviance(model.family, rows, float(model.family.link.function(np.float64(mean))))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            level = float(model.family.link.function(np.float64(mean)))
+        # no mean of this link is below 0: the nearest is 0, which only an infinite constant reaches
+        return _constant_deviance(model.family, rows, -np.inf if np.isnan(level) else level)
     source = ArraySource(np.empty((rows.n, 0)), intercept=True)
     only = Rows(source, rows.response, rows.weights, rows.offset)
     null = Model(("Intercept",), single_unit(("Intercept",)), model.family)

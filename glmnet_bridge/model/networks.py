@@ -307,8 +307,10 @@ def _folds(network: Network, theta: Array) -> list[Array]:
     inputs = network.inputs
     path = [np.eye(len(inputs.names)) if inputs.matrix is None else inputs.matrix]
     for layer, run in zip(network.layers, network.slices(), strict=True):
-        constant = layer.forward(np.zeros((1, layer.inputs)), theta[run])
-        linear = layer.forward(path[-1], theta[run]) - constant
+        zero = np.zeros((1, layer.inputs))
+        constant = layer.forward(zero, theta[run])
+        # not forward(path) - constant: a scaler's mean would cancel the digits of its slope
+        linear = path[-1] @ layer.backward(zero, theta[run], np.eye(layer.outputs)).T
         path.append(linear + np.outer(_ones(network), constant) if constant.any() else linear)
     return path
 

@@ -199,3 +199,15 @@ def test_a_tied_network_at_its_own_optimum_is_converged():
     assert br.network.deviance == pytest.approx(br.constrained.deviance, abs=1e-8)
     assert br.verdict.startswith("The network is a constrained GLM at its own optimum")
     assert "b[x1] - b[x3] = 0" in br.verdict
+
+
+def test_a_scaler_far_from_zero_loses_no_digits():
+    """Seconds since an epoch, standardised: slope and constant are exact, not differences of large numbers."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"t": 2e5 + 0.37 * rng.normal(size=50), "y": rng.integers(0, 2, 50)})
+    net = network(("t",), Normalise(np.array([2e5]), np.array([0.37])), Affine(1))
+    br = gb.bridge("y ~ t", frame, network=net, start=[1.3, 0.2])
+    assert br.correspondence.matrix[1, 0] == 1 / 0.37
+    assert br.correspondence.matrix[0].tolist() == pytest.approx([-2e5 / 0.37, 1.0], rel=1e-15)
+    eta = 1.3 * (frame.t - 2e5) / 0.37 + 0.2
+    np.testing.assert_allclose(br.network.predict(kind="link"), eta, atol=1e-9)
