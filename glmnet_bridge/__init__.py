@@ -1,4 +1,4 @@
-"""glmnet_bridge: a GLM and the neural network that it is. (Not the R package glmnet.)
+"""glmnet_bridge: a GLM and the neural network that it is, not the R package glmnet.
 
 The public names, by what they are for; each is loaded when it is first used.
 

@@ -31,6 +31,7 @@ GLANCE = (
 
 def rows_of(sample: Sample) -> Rows:
     """The rows that a fit of this sample sums over."""
+    assert sample.response is not None, "a sample that is fitted has a response"
     return Rows(sample.source, sample.response, sample.weights, sample.offset)
 
 
@@ -216,7 +217,9 @@ def intervals(fit: Any, reading: Reading, kind: str, level: float) -> pd.DataFra
 def _row_errors(fit: Any, rows: Rows, eta: Array) -> Array:
     """Standard error of each linear predictor; nan at infinity and for networks that are no GLM."""
     covariance = covariances.covariance(fit.estimate, "expected", fit.dispersion)
-    error = predictions.standard_errors(rows, np.nan_to_num(covariance, nan=0.0))
+    left_out = np.array(covariances.states(fit.estimate)) != "finite"
+    covariance = np.where(left_out | left_out[:, None], 0.0, covariance)
+    error = predictions.standard_errors(rows, covariance)
     unknown = np.isinf(eta) | (not fit.estimate.model.network.affine) | np.isnan(fit.dispersion)
     return np.where(unknown, np.nan, error)
 

@@ -227,7 +227,8 @@ def _said(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def _one_line(message: Any, category: Any, *_: Any) -> None:
+def _one_line(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    """A warning as one line on standard error."""
     print(f"glmnet-bridge: warning: {_said(message)}", file=sys.stderr)
 
 

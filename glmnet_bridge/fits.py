@@ -118,7 +118,7 @@ class Fit:
     @functools.cached_property
     def _observed(self) -> Observed:
         sample = self.sample
-        return Observed(sample.response[:, 0], sample.trials, sample.prior_weights, sample.freq_weights)
+        return Observed(self.rows.response[:, 0], sample.trials, sample.prior_weights, sample.freq_weights)
 
     @functools.cached_property
     def _degrees(self) -> Degrees:

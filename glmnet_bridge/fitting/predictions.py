@@ -87,4 +87,6 @@ def residuals(estimate: Estimate, rows: Rows, kind: str) -> Array:
             raw = np.sqrt(w) * (y - mean) / np.sqrt(family.variance(mean))
             return np.where(y == mean, 0.0, raw)
         half = family.local(y[:, None], eta[:, None]).loglik[:, 0]
+    # fitted exactly, if need be at infinity, where the likelihood is no number
+    half = np.where(y == mean, 0.0, half)
     return np.sign(y - mean) * np.sqrt(np.maximum(-2.0 * w * half, 0.0))

@@ -264,7 +264,7 @@ class Network:
         ends = np.cumsum([0, *(layer.parameters for layer in self.layers)])
         return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
-    def at(self, theta: Array) -> AffineBody | HiddenBody:
+    def at(self, theta: Array) -> Body:
         """The network with its parameters: `forward`, `score` and `info` on columns."""
         if self.plain:
             return AffineBody(theta.reshape(-1, self.layers[0].outputs), None)
@@ -337,6 +337,22 @@ def fold_jacobian(network: Network, theta: Array) -> Array:
             columns.insert(0, block.reshape(width * outputs, layer.parameters))
         onward = layer.backward(np.zeros((1, layer.inputs)), theta[run], onward.T).T
     return np.concatenate(columns, axis=1)
+
+
+class Body(Protocol):
+    """A network with its parameters; the tape is what `forward` leaves for the way back."""
+
+    def forward(self, columns: Columns) -> tuple[Array, Any]:
+        """eta `(m, k)` and the tape."""
+        ...
+
+    def score(self, tape: Any, u: Array) -> Array:
+        """`J'u`, `(P,)`, for u `(m, k)`."""
+        ...
+
+    def info(self, tape: Any, w: Array) -> Array:
+        """`J' diag(w) J`, `(P, P)`, for w `(m, k)` or `(m, k, k)`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ import pytest
 import glmnet_bridge as gb
 from glmnet_bridge.errors import AliasWarning
 from glmnet_bridge.mapping.correspondences import run_layers
+from glmnet_bridge.model.networks import Affine, Normalise
 
 sys.path.insert(0, str(Path(__file__).parent))
-from structures import FRAME, STRUCTURES, Structure  # noqa: E402
+from structures import FRAME, STRUCTURES, Structure, network  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{AliasWarning.__module__}.AliasWarning")
 EACH = pytest.mark.parametrize("name", STRUCTURES)
