@@ -106,6 +106,7 @@ class Bridge:
                 outcome=self.union.outcome,
                 penalty=repr(penalty) if penalty.strength > 0 else "",
                 constrained=extra,
+                learnt=self.network.estimate.trace.method != "none",
             )
         )
 

@@ -6,6 +6,7 @@ mean, levels at the most common one. A `Fit` is read here by its public names.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from glmnet_bridge.data.frames import as_frame
-from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, listed, nearest
 
 Array = np.ndarray
 
@@ -54,6 +55,7 @@ class Variables:
         learnt = design.learnt
         order = [name for factor in learnt.values() for name in sorted(factor.expression.names)]
         beside = [sorted(fit.recipe.reader.variables) for fit in fits if hasattr(fit.recipe, "reader")]
+        beside.append(sorted(_beside_the_formula(fit.recipe)))
         names = list(dict.fromkeys([*order, *sorted(design.variables), *(name for part in beside for name in part)]))
         factors = {name for factor in learnt.values() if factor.categorical for name in factor.expression.names}
         frame = as_frame(fit.data, names)[names]
@@ -133,9 +135,24 @@ class Variables:
         )
 
     def predict(self, fit: Any, rows: pd.DataFrame, level: float) -> pd.DataFrame:
-        """`estimate, std_error, conf_low, conf_high` of the mean for new rows."""
+        """`estimate, std_error, conf_low, conf_high` of the mean for new rows.
+
+        Raises
+        ------
+        ArgumentError
+            where the model says nothing about them: they break the equation of an aliased column
+        """
         given = rows if hasattr(fit.recipe, "design") else rows.to_numpy()
-        return fit.get_prediction(given, level=level, **self._offset(fit, len(rows)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            found = fit.get_prediction(given, level=level, **self._offset(fit, len(rows)))
+        if fit.aliased and found["estimate"].isna().all():
+            equations = listed([f"{name} = {equation}" for name, equation in fit.aliased.items()], 3)
+            raise ArgumentError(
+                f"In the data {equations} held in every row, so that the model says nothing about rows in which "
+                "one of these variables moves alone. Draw over another variable, or fit without the aliased ones."
+            )
+        return found
 
     def _offset(self, fit: Any, rows: int) -> dict[str, Array]:
         """The typical offset or exposure, where new rows do not bring it by an expression."""
@@ -155,3 +172,10 @@ class Variables:
             )
         mean = float(fit.sample.offset.mean())
         return {bare[0]: np.full(rows, mean if bare[0] == "offset" else np.exp(mean))}
+
+
+def _beside_the_formula(recipe: Any) -> set[str]:
+    """The columns that offset= and exposure= read."""
+    given = getattr(getattr(recipe, "own", recipe), "given", {})
+    parts = [given.get(name) for name in ("offset", "exposure")]
+    return {name for part in parts if part is not None for name in part.names}

@@ -30,6 +30,7 @@ STAGES = (
     "inference",
     "adapters",
     "report",
+    "answers",
     "variables",
     "plots",
     "faces",

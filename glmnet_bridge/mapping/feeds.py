@@ -86,7 +86,8 @@ def _of_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index
         meanings.append(None if level is None else OfLevels(str(variable), (level,), np.ones(1)))
         if not same:
             pieces.append((str(variable), level))
-    reader = Reader(tuple(pieces))
+    factors = {name for name, level in pieces if level is not None}
+    reader = Reader(tuple(pieces), levels={name: tuple(_levels(values[name])) for name in sorted(factors)})
     return Fed.of(names, own, meanings, reader.read(values, index) if pieces else None, reader)
 
 

@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.data.frames import rows_where
 from glmnet_bridge.data.rows import Array, Columns, Layout, Source
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.encodings import Codes, Encoded, Numbers
 from glmnet_bridge.design.formulas import Formula, one_sided
-from glmnet_bridge.errors import ArgumentError, DataError, listed
+from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
 
 LEVEL = re.compile(r"(.+)\[(.+)\]")
 Functions = Mapping[str, Any]
@@ -69,12 +70,14 @@ class Reader:
     design : what the one-sided formula learnt, or None
     picks : the columns of that design that are read
     fixed : whether they were given as numbers, which other data do not have
+    levels : what each column had, of which single levels are read
     """
 
     pieces: tuple[tuple[str, Any], ...] = ()
     design: Design | None = None
     picks: tuple[int, ...] = ()
     fixed: bool = False
+    levels: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @property
     def variables(self) -> frozenset[str]:
@@ -85,8 +88,27 @@ class Reader:
         """The columns of rows without missing values."""
         if self.design is not None:
             return Chosen(self.design.encode(values, unseen=unseen, index=index), self.picks)
-        dense = tuple((_piece(values[name], name, level),) for name, level in self.pieces)
+        unknown = {name: self._unknown(name, values[name], index, unseen) for name in self.levels}
+        dense = tuple((_piece(values[name], name, level, unknown.get(name)),) for name, level in self.pieces)
         return Encoded(len(index), dense_layout(len(dense)), dense, None)
+
+    def _unknown(self, name: str, values: Any, index: pd.Index, unseen: str) -> Array | None:
+        """Which rows have a level that was not learnt: all its inputs would be 0, as for no level at all."""
+        learnt = list(self.levels[name])
+        if isinstance(values, pd.Categorical):
+            strange = np.array([level not in learnt for level in values.categories], dtype=bool)
+            unknown = strange[values.codes] if strange.any() else np.zeros(len(values), dtype=bool)
+        else:
+            unknown = ~np.isin(values, learnt)
+        if not unknown.any():
+            return None
+        if unseen == "nan":
+            return unknown
+        level = values[np.flatnonzero(unknown)[:1]].tolist()[0]
+        raise DataError(
+            f"Column {name!r} has level {level!r} in the new data ({rows_where(index, unknown)}); the network "
+            f"was fed {listed(learnt, 8)}.{nearest(level, learnt)} Drop those rows, or use unseen='nan'."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +227,13 @@ def plain_variable(design: Design, factor: str) -> str | None:
     return read.column
 
 
-def _piece(values: Any, name: str, level: Any) -> Numbers | Codes:
+def _piece(values: Any, name: str, level: Any, unknown: Array | None = None) -> Numbers | Codes:
     if level is None:
         if not is_numeric(values):
             raise DataError(f"Column {name!r} holds levels in the new data; the network was fed its numbers.")
         return Numbers(values)
+    if unknown is not None:
+        return Numbers(np.where(unknown, np.nan, np.asarray(values == level, dtype=float)))
     if isinstance(values, pd.Categorical):
         return Codes(np.array([each == level for each in values.categories], dtype=float), values.codes)
     return Numbers((values == level).astype(np.int8))

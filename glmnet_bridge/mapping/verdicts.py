@@ -24,6 +24,7 @@ class Case:
     outcome : of the GLM's fit
     penalty : of the network's model, in words, or ""
     constrained : the deviance of the constrained GLM less that of the free one, or None
+    learnt : whether a learner of ours trained the network
     """
 
     map_: Correspondence
@@ -32,6 +33,7 @@ class Case:
     outcome: str
     penalty: str
     constrained: float | None
+    learnt: bool = False
 
 
 def verdict(case: Case) -> str:
@@ -56,6 +58,11 @@ def _shared(case: Case) -> str:
             f"The network is the penalised GLM ({case.penalty}): same parameters, "
             f"{_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
         )
+    if case.outcome == "boundary":
+        return (
+            "The network is the GLM: same parameters. The maximum lies on the edge of the link's domain, where "
+            "standard errors do not apply."
+        )
     if not case.apart.trained:
         return (
             f"The network is the GLM: same parameters. The fit stopped {_size(case.apart.joint)} SE short of "
@@ -72,9 +79,10 @@ def _trained(case: Case) -> str:
         )  # fmt: skip
         return f"The network is a constrained GLM at its own optimum{extra}."
     if case.penalty:
+        which = "the penalised GLM" if _all_same(case.map_) else "a GLM penalised on its own weights"
         return (
-            f"The network is the penalised GLM ({case.penalty}) at its optimum: "
-            f"{_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
+            f"The network is {which} ({case.penalty}) at its optimum: {_size(case.apart.joint)} SE from the "
+            f"maximum likelihood{_largest(case)}."
         )
     same = "its weights are the coefficients" if _all_same(case.map_) else "its weights fold into the coefficients"
     return f"The network is the GLM: {same}, {_size(case.apart.joint)} SE from the maximum likelihood."
@@ -84,13 +92,13 @@ def _short(case: Case) -> str:
     subject = "The network is a constrained GLM" if case.map_.ties else "Every GLM term is read off the weights"
     if not np.isfinite(case.apart.joint):
         return f"{subject}, but at these weights the information is singular, so that no distance is known."
+    short = f"training stopped {_size(case.apart.joint)} SE short of the maximum likelihood"
+    if not case.learnt:
+        short = f"the weights are {_size(case.apart.joint)} SE from the maximum likelihood"
     toll = ""
     if case.constrained is not None:
         toll = f", of which the constraint costs {case.constrained:.4g}"
-    return (
-        f"{subject}, but the weights are {_size(case.apart.joint)} SE from the maximum likelihood"
-        f"{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum{toll}."
-    )
+    return f"{subject}, but {short}{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum{toll}."
 
 
 def _structure(map_: Correspondence, shared: bool) -> list[str]:
@@ -109,7 +117,11 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")
     if extra:
         parts.append(f"It also uses {listed(extra, 4)}, which the formula lacks; distances are to the model with both.")
-    directions = 0 if shared else map_.null.shape[1]
+    null = map_.null[:, :0] if shared else map_.null
+    dead = [map_.weights[np.flatnonzero(column)[0]] for column in null.T if np.count_nonzero(column) == 1]
+    if dead:
+        parts.append(f"Without effect, because their inputs are always 0 on these rows: {listed(dead)}.")
+    directions = null.shape[1] - len(dead)
     if directions:
         plural = "one direction" if directions == 1 else f"{directions} directions"
         parts.append(

@@ -85,6 +85,16 @@ def dress(ax: Axes) -> None:
     ax.set_axisbelow(True)
 
 
+def legend(ax: Axes, columns: int) -> None:
+    """Below the panel, where no data can lie under it."""
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    words = {"handles": list(handles.values()), "labels": list(handles), "ncols": columns}
+    if isinstance(ax, _shown()[1]):
+        ax.figure.legend(**words, frameon=False, fontsize=9, columnspacing=1.4, loc="outside lower center")
+    else:
+        ax.legend(**words, frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+
+
 def label(text: object) -> str:
     """A name as text: a dollar sign in it starts no formula."""
     return str(text).replace("$", r"\$")

@@ -78,20 +78,8 @@ def draw_curve(
     ax.set_xlabel(canvas.label(names[0]))
     ax.set_ylabel(canvas.shortened(names[1], 36))
     canvas.title(ax, f"{names[1]} over {names[0]}", below)
-    _legend_below(ax, 2)
+    canvas.legend(ax, 2)
     return ax
-
-
-def _legend_below(ax: Axes, columns: int) -> None:
-    """Outside the panel, where no data can lie under it."""
-    ax.legend(
-        frameon=False,
-        fontsize=9,
-        ncols=columns,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.13),
-        columnspacing=1.4,
-    )
 
 
 def _rows(ax: Axes, points: pd.DataFrame, binary: bool) -> None:
@@ -170,7 +158,7 @@ def draw_boundary(
     canvas.title(ax, f"Where {names[2]} passes {threshold:g}", below)
     ax.set_xlim(grid["x"].min(), grid["x"].max())
     ax.set_ylim(grid["y"].min(), grid["y"].max())
-    _legend_below(ax, 4)
+    canvas.legend(ax, 4)
     return ax
 
 

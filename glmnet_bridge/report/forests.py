@@ -45,8 +45,7 @@ def draw_forest(data: pd.DataFrame, *, level: float, below: str = "", ax: Axes |
     more = f"; {numbers.counted(rest, 'more row')} not shown" if rest > 0 else ""
     canvas.title(ax, f"Coefficients with {sentences.percent(level)} % limits{more}", below)
     if len(views) > 1:
-        below_axis = -0.6 / (0.3 * len(terms) + 0.1 * len(views))
-        ax.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, below_axis))
+        canvas.legend(ax, 4)
     return ax
 
 

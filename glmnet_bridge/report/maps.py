@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.report import numbers, renderers, summaries
+from glmnet_bridge.report import renderers, summaries
 from glmnet_bridge.report.documents import Document
 from glmnet_bridge.report.sections import Column, Details, Figure, Heading, Paragraph, Part, Table
 from glmnet_bridge.report.summaries import Facts
@@ -59,12 +59,7 @@ def notebook(facts: MapFacts, drawing: Figure) -> str:
     """HTML for the end of a notebook cell."""
     parts: list[Part] = [Paragraph(facts.glm.formula, "lead"), *_warnings(facts), Paragraph(facts.verdict)]
     table = term_table(facts)
-    rest = len(table.frame) - summaries.NOTEBOOK_ROWS
-    if rest > 0:
-        table = Table(table.frame.head(summaries.NOTEBOOK_ROWS), table.caption, table.columns)
-    parts.append(table)
-    if rest > 0:
-        parts.append(Paragraph(f"... {numbers.counted(rest, 'more row')} in .table.", "note"))
+    parts += summaries.cut(table, summaries.fitting_rows(facts.table), ".table has them all")
     parts += [Paragraph(text, "note") for text in facts.notes]
     one = [Paragraph(f"{summaries.likelihood(facts.glm)}."), Paragraph(f"Outcome: {facts.glm.outcome}.")]
     parts += [_view_table(facts)] if facts.network else one

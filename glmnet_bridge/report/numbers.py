@@ -59,7 +59,7 @@ def count(value: float) -> str:
         return ""
     number = float(value)
     if not np.isfinite(number) or number != round(number):
-        return significant(number, 6)
+        return f"{number:.6g}"
     return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:.0f}"
 
 

@@ -18,7 +18,7 @@ from glmnet_bridge.report.documents import Document
 from glmnet_bridge.report.sections import Column, Details, Figure, Heading, Pairs, Paragraph, Part, Table
 
 REPR_LINES = 25
-NOTEBOOK_ROWS = 60
+NOTEBOOK_ROWS, NOTEBOOK_SIZE, NOTEBOOK_NAME = 60, 17_000, 80  # rows, bytes of their tables, letters of a name
 EITHER = "+/-inf"
 
 
@@ -65,24 +65,45 @@ def document(facts: Facts, figures: tuple[Figure, ...] = ()) -> Document:
     return Document(facts.modelled, tuple(parts))
 
 
-def notebook(facts: Facts, drawing: Figure | None = None) -> str:
-    """HTML for the end of a notebook cell: complete, but for rows beyond the 60th."""
+def notebook(facts: Facts, drawing: Figure) -> str:
+    """HTML for the end of a notebook cell: complete, but for the rows beyond the 60th (or fewer, with long names)."""
     table = coefficient_table(facts)
-    rest = len(table.frame) - NOTEBOOK_ROWS
-    parts: list[Part] = [Paragraph(facts.formula, "lead")]
+    most = fitting_rows(facts.entries)
+    parts: list[Part] = [Paragraph(_middle_out(facts.formula, 1000), "lead")]
     parts += [Paragraph(text, "warning") for text in facts.warnings]
-    if rest > 0:
-        table = Table(table.frame.head(NOTEBOOK_ROWS), table.caption, table.columns)
-    parts.append(table)
-    if rest > 0:
-        parts.append(Paragraph(f"... {numbers.counted(rest, 'more row')}: summary() and tidy() have them all.", "note"))
+    parts += cut(table, most, "summary() and tidy() have them all")
     parts += [pairs(facts), Paragraph(f"Outcome: {facts.outcome}.")]
     parts += [Paragraph(text, "note") for text in facts.notes[:-1]]
-    inside: list[Part] = [Paragraph(facts.notes[-1])] if facts.notes else []
-    inside += [drawing] if drawing is not None else []
-    inside.append(entry_table(facts, NOTEBOOK_ROWS))
+    inside = [*(Paragraph(text) for text in facts.notes[-1:]), drawing, *cut(entry_table(facts), most, "")]
     parts.append(Details("How this is a network", tuple(inside)))
     return renderers.html(facts.modelled, tuple(parts))
+
+
+def fitting_rows(frame: pd.DataFrame) -> int:
+    """How many rows of a table with these texts a notebook cell has room for."""
+    lengths = frame.select_dtypes(exclude="number").astype(str).map(len).clip(upper=NOTEBOOK_NAME).sum(axis=1)
+    used = (320 + 2 * lengths).cumsum()
+    return min(NOTEBOOK_ROWS, max(int((used <= NOTEBOOK_SIZE).sum()), 5))
+
+
+def cut(table: Table, most: int, where: str) -> list[Part]:
+    """The first rows of a table, and how many more there are; long names lose their middle."""
+    rest = len(table.frame) - most
+    frame = table.frame.head(most) if rest > 0 else table.frame
+    texts = {
+        column.key: frame[column.key].map(lambda name: _middle_out(str(name), NOTEBOOK_NAME))
+        for column in table.columns
+        if column.kind == "text"
+    }
+    shown = Table(frame.assign(**texts), table.caption, table.columns)
+    if rest <= 0:
+        return [shown]
+    return [shown, Paragraph(f"... {numbers.counted(rest, 'more row')}{f': {where}' if where else ''}.", "note")]
+
+
+def _middle_out(words: str, most: int) -> str:
+    half = (most - 3) // 2
+    return words if len(words) <= most else f"{words[:half]}...{words[-half:]}"
 
 
 def short(facts: Facts) -> str:
@@ -117,13 +138,11 @@ def coefficient_table(facts: Facts, caption: str = "Coefficients") -> Table:
     return Table(frame, f"{caption}{limits}" if caption else "", columns)
 
 
-def entry_table(facts: Facts, most: int) -> Table:
+def entry_table(facts: Facts) -> Table:
     """Each column of the GLM and the network entry that it is."""
-    frame = facts.entries.head(most)
-    left = len(facts.entries) - len(frame)
     return Table(
-        frame,
-        "GLM column and network entry" + (f" (the first {len(frame)}; {left} more)" if left else ""),
+        facts.entries,
+        "GLM column and network entry",
         (
             Column("glm_term", "GLM column"),
             Column("network_term", "network entry"),

@@ -155,7 +155,7 @@ def draw_contours(
     ax.set_ylabel(canvas.label(names[1]))
     ax.grid(False)
     canvas.title(ax, "Minus log-likelihood and the way to its minimum", below)
-    ax.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    canvas.legend(ax, 4)
     return ax
 
 

@@ -95,7 +95,7 @@ def test_sentence_names_term_reason_rest_and_next_step():
         "NV -> +inf: 13 rows are predicted perfectly (NV = 1 has only events). Intercept, PI, EH stay finite. "
         + separation.NEXT
     )
-    assert "ridge" in separation.NEXT and "Firth" in separation.NEXT
+    assert "ridge" in separation.NEXT
 
 
 # --- sides: where a likelihood rises for ever -------------------------------------------------------

@@ -15,6 +15,8 @@ import glmnet_bridge
 from glmnet_bridge.data.rows import ArraySource, Columns, Layout, Source
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import one_sided
+from glmnet_bridge.fitting.batches import Held, Subset
+from glmnet_bridge.fitting.large import TakenSource
 from glmnet_bridge.mapping.inputs import Chosen
 from glmnet_bridge.mapping.unions import Beside, Combined
 from glmnet_bridge.model import networks
@@ -73,7 +75,8 @@ def _times(left: Array, right: Array) -> Array:
 
 
 G, H = dummies("g"), dummies("h")
-ARRAY = ArraySource(X, intercept=True)
+ARRAY, MIXED = ArraySource(X, intercept=True), _encoded("g * x")
+TWICE = np.repeat(X, 2, axis=0)
 # name: (source, the same columns as one array)
 SOURCES: dict[str, tuple[Source, Array]] = {
     "array": (ArraySource(X), X),
@@ -89,6 +92,10 @@ SOURCES: dict[str, tuple[Source, Array]] = {
     "formula, every level": (_encoded("0 + g"), dummies("g", 0)),
     "formula, cells": (_encoded("g * h"), np.hstack([ONE, G, H, _times(G, H)])),
     "formula, mixed": (_encoded("g * x"), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
+    "in memory": (Held(X.astype(np.float32), None, ArraySource(X).layout), X.astype(np.float32).astype(float)),
+    "in memory, cells": (Held(*MIXED.read(0, N), MIXED.layout), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
+    "taken out": (TakenSource(*MIXED.read(0, N), MIXED.layout), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
+    "some rows": (Subset(ArraySource(TWICE), np.arange(0, 2 * N, 2)), X),
     "some columns": (Chosen(_encoded("g + x"), (3, 1)), np.column_stack([X[:, 0], G[:, 0]])),
     "two sources": (Beside(_encoded("g"), ArraySource(X), (2, 0)), np.hstack([ONE, G, X[:, [2, 0]]])),
     "and the constant": (Beside(ArraySource(X), None, (), constant=True), np.hstack([X, ONE])),
@@ -160,7 +167,9 @@ FIRST = np.eye(4)[:, 0]
 # the network is fed x1 to x3, which are columns 1 to 3
 FED = Inputs(NAMES[1:], np.eye(4)[:, 1:], FIRST)
 # columns: one for each of three levels, and a number; the constant is the sum of the levels
-LEVELWISE = Inputs(("a", "b", "x"), np.array([[1.0, 0, 0], [0, 2.0, 0.5], [0, 0, -1.0], [0, 0, 3.0]]), np.array([1.0, 1, 1, 0]))
+LEVELWISE = Inputs(
+    ("a", "b", "x"), np.array([[1.0, 0, 0], [0, 2.0, 0.5], [0, 0, -1.0], [0, 0, 3.0]]), np.array([1.0, 1, 1, 0])
+)
 
 
 def _network(inputs: Inputs, *layers: Any) -> Network:

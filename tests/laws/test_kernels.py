@@ -142,7 +142,9 @@ def test_outside_the_domain_the_likelihood_is_zero(key):
         assert all(getattr(local, quantity).shape == y.shape for quantity in QUANTITIES)
 
 
-@pytest.mark.parametrize(("link", "eta", "possible"), [("log", 0.0, 1), ("log", -0.0, 1), ("identity", 1.0, 1), ("identity", 0.0, 0)])
+@pytest.mark.parametrize(
+    ("link", "eta", "possible"), [("log", 0.0, 1), ("log", -0.0, 1), ("identity", 1.0, 1), ("identity", 0.0, 0)]
+)
 def test_a_probability_of_one_or_zero(link, eta, possible):
     """On the border the sure outcome has likelihood 1; away from the other one the score points inwards."""
     y = np.array([[0.0], [1.0]])

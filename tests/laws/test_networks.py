@@ -66,9 +66,7 @@ def test_layers_are_differentiated(layer):
         else np.zeros((7, layer.outputs, 0))
     )
     delta = rng.normal(size=(7, 2, layer.outputs))
-    np.testing.assert_allclose(
-        layer.backward(z, theta, delta), np.einsum("mjo,moi->mji", delta, by_input), **CLOSE
-    )
+    np.testing.assert_allclose(layer.backward(z, theta, delta), np.einsum("mjo,moi->mji", delta, by_input), **CLOSE)
     np.testing.assert_array_equal(layer.backward(z, theta, delta[:, 0]), layer.backward(z, theta, delta)[:, 0])
     np.testing.assert_allclose(layer.gradient(z, delta), np.einsum("mjo,mop->mjp", delta, by_theta), **CLOSE)
 
@@ -105,9 +103,7 @@ def test_unknown_activations_are_refused():
 def test_contrasts_are_differences_from_the_base(base):
     z = np.random.default_rng(3).normal(size=(6, 4))
     others = np.delete(z, base, axis=1)
-    np.testing.assert_allclose(
-        Contrast(4, base).forward(z, np.zeros(0)), others - z[:, [base]], rtol=1e-15, atol=1e-15
-    )
+    np.testing.assert_allclose(Contrast(4, base).forward(z, np.zeros(0)), others - z[:, [base]], rtol=1e-15, atol=1e-15)
 
 
 # --- networks: J, score, information ----------------------------------------------------------------
@@ -191,9 +187,7 @@ def test_the_fold_is_the_network_on_data(name):
     network, theta, columns, _, _ = pieces(name)
     coefficients = networks.fold(network, theta)
     assert coefficients.shape == (columns.shape[1], network.outputs)
-    np.testing.assert_allclose(
-        columns.matrix() @ coefficients, HiddenBody(network, theta).forward(columns)[0], **CLOSE
-    )
+    np.testing.assert_allclose(columns.matrix() @ coefficients, HiddenBody(network, theta).forward(columns)[0], **CLOSE)
 
 
 @affine_networks
@@ -359,8 +353,7 @@ def test_the_score_is_the_slope_of_the_log_likelihood(name, family):
         return model.sums(rows, moved, "value").loglik
 
     slope = [
-        (8 * (value(at, 1) - value(at, -1)) - (value(at, 2) - value(at, -2))) / (12 * h)
-        for at in range(len(theta))
+        (8 * (value(at, 1) - value(at, -1)) - (value(at, 2) - value(at, -2))) / (12 * h) for at in range(len(theta))
     ]
     score = model.sums(rows, theta).score
     np.testing.assert_allclose(score, slope, rtol=1e-7, atol=1e-8 * np.abs(score).max())

@@ -10,7 +10,16 @@ from glmnet_bridge.fitting.irls import Objective
 from glmnet_bridge.model import networks, penalties
 from glmnet_bridge.model.penalties import Penalty, given, none, ridge
 
-ENTRIES = ("Intercept", "x", "bias", "hidden.bias[2]", "hidden.kernel[x, 2]", "bias[yes]", "kernel[bias]", "kernel[x.bias]")
+ENTRIES = (
+    "Intercept",
+    "x",
+    "bias",
+    "hidden.bias[2]",
+    "hidden.kernel[x, 2]",
+    "bias[yes]",
+    "kernel[bias]",
+    "kernel[x.bias]",
+)
 IS_CONSTANT = np.array([True, False, True, True, False, True, False, False])
 
 

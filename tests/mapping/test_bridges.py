@@ -129,7 +129,7 @@ def test_training_that_stops_early_says_how_far_it_is():
     assert br.glm.estimate is not br.network.estimate and br.network.outcome == "step limit"
     assert set(br.table.status) == {"not converged"} and set(br.table.relation) == {"same"}
     assert np.isfinite(br.table.distance).all() and br.distances.joint > 0.01
-    assert f"{br.distances.joint:.2g} SE from the maximum likelihood" in br.verdict
+    assert f"training stopped {br.distances.joint:.2g} SE short of the maximum likelihood" in br.verdict
     assert len(br.network.trace) == 3
     same = gb.glm(AFFAIRS, FAIR)
     np.testing.assert_array_equal(br.glm.params, same.params)
@@ -264,3 +264,42 @@ def test_arguments_are_checked():
         gb.bridge(AFFAIRS, FAIR, network=unit("age"))
     with pytest.raises(ArgumentError, match="train=None evaluates"):
         gb.network(AFFAIRS, FAIR, train=None)
+
+
+def test_inputs_alone_are_trained_as_one_unit():
+    br = gb.bridge("GRADE ~ GPA", SPECTOR, inputs=["GPA", "PSI"], train="lbfgs", random_state=0)
+    beside = gb.glm("GRADE ~ GPA + PSI", SPECTOR)
+    np.testing.assert_allclose(br.table.as_glm, beside.params[["Intercept", "GPA", "PSI"]], rtol=1e-6)
+    assert br.glm.df_resid == 30 and br.union.df_resid == br.network.df_resid == 29
+    assert "It also uses PSI" in br.verdict
+
+
+def test_a_linear_network_beside_a_spline():
+    """A straight line lies in the span of a cubic spline: the network is the spline's GLM with three constraints."""
+    br = gb.bridge("GRADE ~ bs(GPA, df=4)", SPECTOR, network=unit("GPA"), start=[1.0, -3.0])
+    assert len(br.correspondence.ties) == 3 and br.checks.rows < 1e-12
+    assert br.constrained.deviance == pytest.approx(gb.glm("GRADE ~ GPA", SPECTOR).deviance, abs=1e-9)
+
+
+def test_a_penalty_on_redundant_weights_is_another_penalty_on_the_terms():
+    net = unit("PSI[0]", "PSI[1]")
+    br = gb.bridge("GRADE ~ C(PSI)", SPECTOR, network=net, train="lbfgs", random_state=0, penalty=gb.penalties.ridge(1))
+    assert br.distances.training < 1e-6 and set(br.table.status) == {"penalised", "redundant"}
+    assert "a GLM penalised on its own weights" in br.verdict
+    # a penalty of 1 on both levels is one of 1/2 on their difference, as if the intercept were at their middle
+    frame = SPECTOR.assign(half=SPECTOR.PSI - 0.5)
+    same = gb.glm("GRADE ~ half", frame, penalty=gb.penalties.ridge(0.5))
+    assert br.table.as_glm[1] == pytest.approx(same.params["half"], rel=1e-6)
+
+
+def test_an_aliased_formula_beside_its_own_network():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        br = gb.bridge("GRADE ~ GPA + PSI + I(GPA + PSI)", SPECTOR)
+        trained = gb.bridge("GRADE ~ GPA + PSI + I(GPA + PSI)", SPECTOR, train="lbfgs", random_state=0)
+    assert br.table.status.tolist() == ["exact"] * 3 + ["redundant"]
+    assert br.table.expression.iloc[-1] == "aliased: I(GPA + PSI) = GPA + PSI"
+    np.testing.assert_allclose(trained.table.as_glm[:3], br.glm.params[:3], rtol=1e-6)
+    assert trained.network.aic == pytest.approx(br.glm.aic)

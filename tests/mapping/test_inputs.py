@@ -157,6 +157,17 @@ def test_inputs_alone_make_one_unit():
         gb.bridge(FORMULA, FRAME, inputs=["age"])
 
 
+def test_levels_that_the_network_was_never_fed_are_named():
+    """All its inputs would be 0: the row would pass as one of no level."""
+    br = gb.bridge("y ~ age", FRAME, inputs=["age", "site[north]", "site[south]"], start=[0.01, 0.2, 0.3, -1.0])
+    new = FRAME.head(4).assign(site=["north", "east", "south", "west"])
+    with pytest.raises(DataError, match=r"'site' has level 'east' in the new data \(row 'p1'\); the network was fed"):
+        br.network.predict(new)
+    got = br.network.predict(new, unseen="nan", kind="link")
+    assert np.isnan(got["p1"]) and got.notna().sum() == 3
+    assert got["p3"] == pytest.approx(0.01 * new.age["p3"] - 1.0)
+
+
 def test_numbers_cannot_be_read_from_new_data():
     br = gb.bridge("y ~ age", FRAME, network=unit("z"), inputs=FRAME.lwt.to_numpy(), start=[0.1, 0.2])
     with pytest.raises(DataError, match="inputs"):

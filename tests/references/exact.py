@@ -16,6 +16,8 @@ LINKS: dict[str, Callable[[Number], tuple[Number, Number]]] = {
     "logit": lambda e: (1 / (1 + mp.exp(-e)), mp.exp(-e) / (1 + mp.exp(-e)) ** 2),
     "probit": lambda e: (mp.ncdf(e), mp.npdf(e)),
     "cloglog": lambda e: (-mp.expm1(-mp.exp(e)), mp.exp(e - mp.exp(e))),
+    "loglog": lambda e: (mp.exp(-mp.exp(-e)), mp.exp(-e - mp.exp(-e))),
+    "cauchit": lambda e: (mp.mpf(1) / 2 + mp.atan(e) / mp.pi, 1 / (mp.pi * (1 + e**2))),
     "log": lambda e: (mp.exp(e), mp.exp(e)),
     "identity": lambda e: (e, mp.mpf(1)),
     "inverse": lambda e: (1 / e, -1 / e**2),
