@@ -7,7 +7,6 @@ their place and are nan.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +16,7 @@ import pandas as pd
 from glmnet_bridge.data.frames import as_frame
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
-from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, listed, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, listed, nearest, warn
 from glmnet_bridge.fitting import covariances, dispersions, predictions, statistics
 
 Array = np.ndarray
@@ -158,11 +157,10 @@ def _undetermined(fit: Any, rows: Rows, index: pd.Index) -> Array | None:
     if not out.any():
         return None
     equations = "; ".join(f"{name} = {text}" for name, text in fit.aliased.items())
-    warnings.warn(
+    warn(
         f"{int(out.sum())} of the new rows ({listed([str(label) for label in index[out]])}) do not satisfy "
         f"{equations}, which held in all rows of the fit: their predictions are not determined, and are nan.",
         DataWarning,
-        stacklevel=5,
     )
     return out
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import covariances
-from glmnet_bridge.mapping import views
+from glmnet_bridge.mapping import concepts, views
 from glmnet_bridge.plots import Plots, output_activation, spreads
 from glmnet_bridge.report import canvas, diagrams, maps, sentences, summaries
 from glmnet_bridge.report.documents import Document, writable
@@ -36,6 +36,7 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
         formula=fit.formula,
         coefficients=_coefficients(fit, level, vcov),
         level=level,
+        heading="coefficient" if estimate.model.network.affine else "weight",
         statistic="t" if free else "z",
         figures={
             "nobs": fit.nobs,
@@ -78,9 +79,11 @@ def _warnings(fit: Any) -> tuple[str, ...]:
     estimate = fit.estimate
     if estimate.separation is not None:
         return (estimate.separation.sentence(fit.names, fit.family),)
+    if fit.outcome == "boundary":
+        return (sentences.edge(fit.family.link.name),)
     if not estimate.converged:
         return (estimate.note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",)
-    return ()
+    return (sentences.exact(),) if fit.family.distribution.free_dispersion and not fit.dispersion > 0 else ()
 
 
 def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
@@ -89,8 +92,8 @@ def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
     design = getattr(fit.recipe, "design", None)
     free = family.distribution.free_dispersion
     given = [part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)]
-    total = float(sample.weights.sum())
-    loss = 0.5 * fit.deviance / total if total > 0 else np.nan
+    loss = concepts.mean_losses(fit.estimate, sample)[0]
+    limits = sentences.conditions("t" if free else "z", free, vcov, level)
     found = (
         sentences.rows(fit.rows_dropped, sample.n),
         sentences.aliased(fit.aliased),
@@ -98,7 +101,7 @@ def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
         "" if design is None else sentences.references(references(design.factors)),
         sentences.weights(*given),
         sentences.penalty(repr(penalty) if penalty.strength > 0 else ""),
-        sentences.conditions("t" if free else "z", free, vcov, level),
+        limits if fit.estimate.model.network.affine else sentences.no_errors(),
         sentences.likelihood(family.name, sample.trials is not None),
         sentences.two_languages(family.link.activation, family.distribution.loss, loss, len(entries(fit)) > 0),
     )
@@ -195,8 +198,10 @@ def map_report(bridge: Any, path: str | os.PathLike[str]) -> Path:
 # --- figures and files ------------------------------------------------------------------------
 
 
-def _diagram(fit: Any) -> Figure:
-    """The small drawing of a fit's network."""
+def _diagram(fit: Any) -> Figure | None:
+    """The small drawing of a fit's network; None where no weight is finite."""
+    if not fit.estimate.model.network.parameters:
+        return None
     drawn = diagrams.small_svg(
         diagrams.edges(fit.estimate.model.network, fit.estimate.theta, spreads(fit)),
         activation=output_activation(fit),

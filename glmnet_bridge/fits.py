@@ -10,12 +10,12 @@ import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import answers, faces
+from glmnet_bridge import answers
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.fitting import covariances, dispersions, predictions, statistics
@@ -24,10 +24,21 @@ from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.mapping import views
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.likelihoods import Observed
-from glmnet_bridge.plots import Plots
-from glmnet_bridge.report.documents import Document
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from glmnet_bridge.plots import Plots
+    from glmnet_bridge.report.documents import Document
 
 Array = np.ndarray
+
+
+def _faces() -> ModuleType:
+    """What people see is loaded when somebody looks: it is a third of the package, and a fit needs none of it."""
+    from glmnet_bridge import faces
+
+    return faces
 
 
 @dataclass(frozen=True)
@@ -239,9 +250,7 @@ class Fit:
 
     # --- frames ----------------------------------------------------------------------------
 
-    def tidy(
-        self, *, level: float = 0.95, exponentiate: bool = False, vcov: str | None = None
-    ) -> pd.DataFrame:
+    def tidy(self, *, level: float = 0.95, exponentiate: bool = False, vcov: str | None = None) -> pd.DataFrame:
         """One row per column: `term, estimate, std_error, statistic, p_value, conf_low, conf_high`.
 
         With `exponentiate` the estimate and its limits are exponentiated (odds or rate ratios); the
@@ -265,22 +274,22 @@ class Fit:
 
     def summary(self, *, level: float = 0.95, vcov: str | None = None) -> Document:
         """All about the fit: `print` it, or ask it `.as_html()`, `.as_markdown()`, `.as_latex()`."""
-        return faces.summary(self, level, vcov)
+        return _faces().summary(self, level, vcov)
 
     def __repr__(self) -> str:
-        return faces.short(self)
+        return _faces().short(self)
 
     def _repr_html_(self) -> str:
-        return faces.notebook(self)
+        return _faces().notebook(self)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the summary with figures to one file; its ending says the format: .html, .md or .tex."""
-        return faces.report(self, path)
+        return _faces().report(self, path)
 
     @property
     def plot(self) -> Plots:
         """The figures, such as `fit.plot.curve("age")`: see `glmnet_bridge.plots.Plots`."""
-        return Plots((("GLM", self),))
+        return _faces().Plots((("GLM", self),))
 
     # --- rows ------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.errors import ArgumentError, listed, nearest
+from glmnet_bridge.mapping import concepts
 from glmnet_bridge.model.networks import Activation, fold
 from glmnet_bridge.report import curves, descents, diagrams, forests, sentences, surfaces
 from glmnet_bridge.variables import Variables
@@ -214,7 +215,10 @@ class Plots:
         )
 
     def loss_data(self) -> pd.DataFrame:
-        """`view, step, epoch, loss, validation_loss, distance` for each step; loss is the mean per row."""
+        """`view, step, epoch, loss, validation_loss, distance` for each step.
+
+        The losses are means per row, above the saturated model: for a yes or no the cross-entropy itself.
+        """
         parts = []
         for view, fit in self._distinct:
             trace = fit.trace
@@ -228,9 +232,10 @@ class Plots:
     def loss(self) -> Figure:
         """Mean loss per step, and the distance to the optimum in standard errors, in two panels."""
         fit = self._first
+        saturated = concepts.mean_losses(fit.estimate, fit.sample)[1]
         return descents.draw_loss(
             self.loss_data(),
-            loss=fit.family.distribution.loss,
+            loss=fit.family.distribution.loss + (", above saturated" if saturated > 0 else ""),
             best=0.5 * fit.deviance / float(fit.sample.weights.sum()),
             below=fit.modelled,
         )

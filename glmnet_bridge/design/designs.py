@@ -10,7 +10,6 @@ would be zero throughout.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from glmnet_bridge.design.formulas import Formula
 from glmnet_bridge.design.levels import Boxed, as_categorical, places, recoded, row_labels
 from glmnet_bridge.design.texts import short
 from glmnet_bridge.design.transforms import Transform
-from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed, nearest, warn
 
 Array = np.ndarray
 Values = Mapping[str, Any]
@@ -258,7 +257,7 @@ def _examine(expression: Expression, values: Values, transforms: Mapping[str, Tr
 def _warn_of_single_levels(learnt: Mapping[str, Learnt]) -> None:
     single = [f"{code} ({factor.levels[0]!r})" for code, factor in learnt.items() if len(factor.levels) == 1]
     if single:
-        warnings.warn(f"One level only, so nothing to explain: {listed(single)}.", DataWarning, stacklevel=3)
+        warn(f"One level only, so nothing to explain: {listed(single)}.", DataWarning)
 
 
 def _head(expression: Expression, values: Values) -> Values:

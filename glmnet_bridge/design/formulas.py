@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import math
 import tokenize
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,7 @@ from patsy.parse_formula import ParseNode, parse_formula
 from glmnet_bridge.design.expressions import Expression, build
 from glmnet_bridge.design.functions import Functions, check_functions
 from glmnet_bridge.design.texts import MAX_DEPTH, caret, clean, short, without_strings
-from glmnet_bridge.errors import FormulaError, FormulaWarning, listed
+from glmnet_bridge.errors import FormulaError, FormulaWarning, listed, warn
 
 MAX_TERMS = 5_000
 MAX_FACTORS = 10  # in one term: contrasts are chosen over all subsets of its factors
@@ -149,7 +148,7 @@ def _cached(text: str, response: bool) -> Formula:
 
 def _cautioned(formula: Formula) -> Formula:
     if formula.cautions:
-        warnings.warn(" ".join(formula.cautions), FormulaWarning, stacklevel=3)
+        warn(" ".join(formula.cautions), FormulaWarning)
     return formula
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from glmnet_bridge.data.rows import Rows, one_blas_thread
-from glmnet_bridge.errors import ArgumentError, ConvergenceWarning
+from glmnet_bridge.errors import ArgumentError, ConvergenceWarning, warn
 from glmnet_bridge.fitting import verdicts
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.beginnings import checked_start, first_weights, held_out
@@ -121,7 +121,7 @@ def descend(
         end = _ending(diary, outcome, learning)
     said = verdicts.sentence(end)
     if end.outcome != "converged":
-        warnings.warn(said, ConvergenceWarning, stacklevel=2)
+        warn(said, ConvergenceWarning)
     steps = list(end.steps)
     steps[end.kept] = replace(steps[end.kept], distance=end.gap.distance)
     return Descent(

@@ -5,7 +5,7 @@
     svg(figure, "name")     inline SVG: no outside link, no date, follows the page's text colour
 
 A figure of our own belongs to no window; it is shown at the end of a notebook cell and saved with
-`ax.figure.savefig(...)`. The colours (Okabe and Ito 2008) are told apart by all readers, on
+`ax.figure.savefig(...)`. The colours (after Okabe and Ito 2008) are told apart by all readers, on
 white and on black; what they tell is told by shape or place too.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GLM, NETWORK, DATA, GOOD = "#0072b2", "#d55e00", "#7f7f7f", "#009e73"
+GLM, NETWORK, DATA, GOOD = "#1a80bb", "#d55e00", "#7f7f7f", "#009e73"
 INK = "#262626"  # dark on light fillings, also where a page shows its own text in white
 SERIES = (GLM, NETWORK, GOOD, "#cc79a7", "#e69f00", "#56b4e9")
 

@@ -71,7 +71,7 @@ def draw_curve(
     for number, (view, part) in enumerate(curves.groupby("view", sort=False)):
         colour = canvas.SERIES[number]
         if number == 0:
-            ax.fill_between(part["x"], part["conf_low"], part["conf_high"], color=colour, alpha=0.18,
+            ax.fill_between(part["x"], part["conf_low"], part["conf_high"], color=colour, alpha=0.22,
                             linewidth=0, label=f"{100 * level:g} % limits ({canvas.label(view)})")  # fmt: skip
         ax.plot(part["x"], part["estimate"], color=colour, linewidth=3.0 if number == 0 else 1.8,
                 linestyle="solid" if number == 0 else (0, (4, 2)), label=canvas.label(view))  # fmt: skip

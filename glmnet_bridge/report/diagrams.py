@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.model.networks import Affine, Network
 from glmnet_bridge.report import canvas, numbers, renderers
 
@@ -78,6 +79,8 @@ class Plan:
 
 def plan(data: pd.DataFrame, most: int = MOST_NODES) -> Plan:
     """Places for the nodes of `edges`, the largest `most` of each layer."""
+    if not len(data):
+        raise ArgumentError("No weight of this network is finite, so that there is nothing to draw.")
     last = int(data["layer"].max())
     rows = []
     for layer in range(last + 2):

@@ -55,7 +55,7 @@ def document(facts: MapFacts, figures: tuple[Figure, ...] = ()) -> Document:
     return Document(facts.glm.modelled, tuple(parts))
 
 
-def notebook(facts: MapFacts, drawing: Figure) -> str:
+def notebook(facts: MapFacts, drawing: Figure | None) -> str:
     """HTML for the end of a notebook cell."""
     parts: list[Part] = [Paragraph(facts.glm.formula, "lead"), *_warnings(facts), Paragraph(facts.verdict)]
     table = term_table(facts)
@@ -64,7 +64,7 @@ def notebook(facts: MapFacts, drawing: Figure) -> str:
     one = [Paragraph(f"{summaries.likelihood(facts.glm)}."), Paragraph(f"Outcome: {facts.glm.outcome}.")]
     parts += [_view_table(facts)] if facts.network else one
     parts += [Paragraph(text, "note") for text in facts.glm.notes[:-1]]
-    parts.append(Details("How the GLM is a network", (drawing, *_language_parts(facts))))
+    parts.append(Details("How the GLM is a network", (*([drawing] if drawing else []), *_language_parts(facts))))
     return renderers.html(facts.glm.modelled, tuple(parts))
 
 

@@ -28,6 +28,8 @@ _ENDS = {
 
 def outcome(word: str, steps: int, method: str, distance: float, penalised: bool) -> str:
     """`converged after 5 steps of Newton's method (IRLS), 3e-15 SE from the maximum of the likelihood`."""
+    if word == "separated" and steps < 0:
+        return "separated: there is no maximum, and no coefficient is finite"
     ended = _ENDS.get(word, word)
     if method != "none":
         ended = f"{ended} after {numbers.counted(steps, _unit(method))} of {solver(method)}"
@@ -99,6 +101,27 @@ def conditions(statistic: str, free: bool, vcov: str, level: float) -> str:
     return (
         f"Standard errors come from the {vcov} information at the estimate and {scale}; {test} and "
         f"{percent(level)} % Wald limits. They presume independent rows and the right mean and variance."
+    )
+
+
+def no_errors() -> str:
+    """Why the weights of a hidden network stand alone."""
+    return "The weights have no standard errors: what comes out does not depend on them one by one."
+
+
+def edge(link: str) -> str:
+    """A maximum that is no stationary point."""
+    return (
+        f"The maximum of the likelihood lies on the edge of what the {link} link allows: standard errors, tests "
+        "and limits do not apply there."
+    )
+
+
+def exact() -> str:
+    """A dispersion of zero, or none that could be estimated."""
+    return (
+        "The model fits every row exactly, or has as many coefficients as rows: there is no dispersion to estimate, "
+        "so that standard errors, tests and criteria mean nothing."
     )
 
 

@@ -32,6 +32,7 @@ class Facts:
     formula : as it was written
     coefficients : `term, estimate, std_error, statistic, p_value, conf_low, conf_high, state`
     level : of the limits
+    heading : what the rows are: "coefficient", or "weight" of a network that is no GLM
     statistic : "z" or "t"
     figures : nobs, n_read, rank, df_resid, llf, deviance, null_deviance, aic, bic, distance, by name
     settings : what was chosen, in short pairs: dispersion, standard errors, penalty
@@ -45,6 +46,7 @@ class Facts:
     formula: str
     coefficients: pd.DataFrame
     level: float
+    heading: str
     statistic: str
     figures: Mapping[str, float]
     settings: Mapping[str, str]
@@ -65,7 +67,7 @@ def document(facts: Facts, figures: tuple[Figure, ...] = ()) -> Document:
     return Document(facts.modelled, tuple(parts))
 
 
-def notebook(facts: Facts, drawing: Figure) -> str:
+def notebook(facts: Facts, drawing: Figure | None) -> str:
     """HTML for the end of a notebook cell: complete, but for the rows beyond the 60th (or fewer, with long names)."""
     table = coefficient_table(facts)
     most = fitting_rows(facts.entries)
@@ -74,7 +76,9 @@ def notebook(facts: Facts, drawing: Figure) -> str:
     parts += cut(table, most, "summary() and tidy() have them all")
     parts += [pairs(facts), Paragraph(f"Outcome: {facts.outcome}.")]
     parts += [Paragraph(text, "note") for text in facts.notes[:-1]]
-    inside = [*(Paragraph(text) for text in facts.notes[-1:]), drawing, *cut(entry_table(facts), most, "")]
+    inside: list[Part] = [Paragraph(text) for text in facts.notes[-1:]]
+    inside += [] if drawing is None else [drawing]
+    inside += cut(entry_table(facts), most, "")
     parts.append(Details("How this is a network", tuple(inside)))
     return renderers.html(facts.modelled, tuple(parts))
 
@@ -131,7 +135,7 @@ def coefficient_table(facts: Facts, caption: str = "Coefficients") -> Table:
     known = tuple(column for column in beside if frame[column.key].notna().any())
     limits = f", with {percent} % limits" if known else ""
     columns = (
-        Column("term", "coefficient" if known else "weight"),
+        Column("term", facts.heading),
         Column("estimate", "estimate", "estimate"),
         *known,
     )

@@ -78,10 +78,12 @@ def oracle(formula: str, data: pd.DataFrame, family: str = "Binomial", link: str
     import statsmodels.api as sm
     from statsmodels.genmod.families import links
 
-    chosen = getattr(sm.families, family)
-    chosen = chosen() if link is None else chosen(getattr(links, link)())
-    model = sm.GLM.from_formula(formula, data, family=chosen, **more)
-    return model.fit(tol=1e-14, tol_criterion="params", maxiter=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        chosen = getattr(sm.families, family)
+        chosen = chosen() if link is None else chosen(getattr(links, link)())
+        model = sm.GLM.from_formula(formula, data, family=chosen, **more)
+        return model.fit(tol=1e-14, tol_criterion="params", maxiter=300)
 
 
 def agrees(fit: Any, formula: str, data: pd.DataFrame, *args: Any, **more: Any) -> None:

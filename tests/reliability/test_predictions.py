@@ -45,7 +45,7 @@ REFUSED = {
     "predict_missing_column": ("plain", lambda f: f.predict(DATA[["x1", "g"]]), ["no column 'x2'"]),
     "predict_text_for_number": ("plain", lambda f: f.predict(put(x1="hello")), ["'x1'", "text", "pd.to_numeric"]),
     "numbers_as_text": ("plain", lambda f: f.predict(put(x1="1.5")), ["'x1' holds numbers stored as text"]),
-    "number_for_text": ("plain", lambda f: f.predict(put(g=1.0)), ["'g'"]),
+    "number_for_text": ("plain", lambda f: f.predict(put(g=1.0)), ["(g)", "a, b, c"]),
     "unseen_level": ("plain", lambda f: f.predict(with_value("g", "d")), ["'g' has level 'd'", "row 1", "a, b, c"]),
     "unseen_number": ("numbered levels", lambda f: f.predict(put(k=7)), ["'k'", "7", "0, 1, 2"]),
     "level_as_text": ("numbered levels", lambda f: f.predict(put(k=K.map(str))), ["'k'", "text"]),
@@ -117,12 +117,12 @@ def test_coding_and_centring_come_from_training(rows: list[int]) -> None:
     np.testing.assert_array_equal(fit.predict(some.assign(y=0)), fit.predict(some))
 
 
-@pytest.mark.parametrize("data", [DATA.iloc[:0], DATA.iloc[:0].astype(object), {name: [] for name in DATA}])
+@pytest.mark.parametrize(
+    "data", [put(o=0.0).iloc[:0], put(o=0.0).iloc[:0].astype(object), {name: [] for name in "x1 x2 g o".split()}]
+)
 def test_predict_empty(data: Any) -> None:
-    for fit in (fitted(), fitted("offset"), fitted("array offset")):
-        if isinstance(data, dict) or "o" not in data:
-            data = {**(data if isinstance(data, dict) else data.to_dict("list")), "o": []}
-        assert len(fit.predict(data)) == 0 and len(fit.get_prediction(data)) == 0
+    for fit, given in ((fitted(), {}), (fitted("offset"), {}), (fitted("array offset"), {"offset": []})):
+        assert len(fit.predict(data, **given)) == 0 and len(fit.get_prediction(data, **given)) == 0
     assert len(fitted("bare").predict(np.empty((0, 2)))) == 0
 
 

@@ -42,7 +42,10 @@ REFUSED = {
         {"prior_weights": DATA["x1"] > 0, "freq_weights": DATA["x1"] <= 0},
         ["No row has weight"],
     ),
-    "weights_labels_differ": ({"prior_weights": pd.Series(ONE, index=np.arange(60) + 30)}, ["prior_weights=", "row 0"]),
+    "weights_labels_differ": (
+        {"prior_weights": pd.Series(ONE, index=np.arange(60) + 30)},
+        ["prior_weights=", "rows 0", "index"],
+    ),
     "freq_not_whole": ({"freq_weights": np.full(60, 1.5)}, ["freq_weights= is 1.5", "prior_weights="]),
     "freq_negative": ({"freq_weights": first(-2)}, ["freq_weights= is -2 in row 0"]),
     "trials_negative": ({"trials": -3}, ["trials=", "-3", "negative"]),

@@ -192,3 +192,20 @@ def test_redundant_weights_and_extra_inputs(spector):
     text = repr(bridge)
     assert re.search(r"^TUCE +kernel\[TUCE\] +network only", text, re.M)
     assert set(bridge.plot.curve_data(points=5)["view"]) == {"GLM", "network"}
+
+
+def test_nothing_is_finite(tmp_path):
+    data = pd.DataFrame({"x": np.arange(6.0), "y": [0, 0, 0, 1, 1, 1]})
+    fit = quietly(lambda: gb.glm("y ~ x", data))
+    assert "no coefficient is finite" in repr(fit) and re.search(r"^x +inf$", repr(fit), re.M)
+    parsed(fit._repr_html_())
+    parsed(fit.report(tmp_path / "r.html").read_text(encoding="utf-8"))
+
+
+def test_no_dispersion_and_no_inference(spector):
+    exact = quietly(lambda: gb.glm("y ~ x", pd.DataFrame({"x": [0.0, 1, 2], "y": [1.0, 3, 5]}), "gaussian"))
+    assert "fits every row exactly" in repr(exact)
+    data = pd.DataFrame({"x": np.tile(np.arange(6.0), 5), "y": np.tile([0, 0, 0, 1, 1, 1], 5)})
+    edge = quietly(lambda: gb.glm("y ~ x", data, link="identity"))
+    assert "standard errors, tests and limits do not apply" in " ".join(repr(edge).split())
+    assert "std. error" not in repr(edge)
