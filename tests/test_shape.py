@@ -35,6 +35,7 @@ STAGES = (
     "plots",
     "faces",
     "fits",
+    "cautions",
     "readings",
     "pairs",
     "bridges",

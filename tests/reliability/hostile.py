@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-
 from glmnet_bridge.errors import BridgeError, BridgeWarning
 
 N = 60

@@ -73,7 +73,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(name: str) -> None:
     given, parts = REFUSED[name]
-    formula = "p ~ x1" if given.get("family") in ("gamma",) else "y ~ x1"
+    formula = "p ~ x1" if name == "a_start_outside" else "y ~ x1"
     refused(lambda: gb.glm(formula, DATA, **given), *parts)
 
 
@@ -237,7 +237,7 @@ def test_arrays_of_other_packages() -> None:
 
 @pytest.mark.parametrize("dtype", ["f4", "f2", "i1", "u1", "i8", "?"])
 def test_arrays_of_small_types(dtype: str) -> None:
-    small = np.abs(20 * X).astype(dtype)
+    small = (X > 0 if dtype == "?" else np.abs(20 * X)).astype(dtype)
     same(gb.fit(small, Y), gb.fit(small.astype(float), Y))
 
 

@@ -173,7 +173,7 @@ def test_interior_maximum(name: str) -> None:
 
 def test_probit_far_in_the_tail() -> None:
     random = np.random.default_rng(8)
-    x = np.r_[7.5, random.normal(size=300)]
+    x = np.r_[12.0, random.normal(size=300)]
     y = np.r_[0, x[1:] + 0.15 * random.normal(size=300) > 0] * 1
     data = pd.DataFrame({"x": x, "y": y})
     fit = gb.glm("y ~ x", data, link="probit")

@@ -118,7 +118,7 @@ def test_coding_and_centring_come_from_training(rows: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [put(o=0.0).iloc[:0], put(o=0.0).iloc[:0].astype(object), {name: [] for name in "x1 x2 g o".split()}]
+    "data", [put(o=0.0).iloc[:0], put(o=0.0).iloc[:0].astype(object), {name: [] for name in ["x1", "x2", "g", "o"]}]
 )
 def test_predict_empty(data: Any) -> None:
     for fit, given in ((fitted(), {}), (fitted("offset"), {}), (fitted("array offset"), {"offset": []})):
