@@ -125,11 +125,12 @@ def _is_integer(value: Value) -> bool:
 
 
 def _without_wrapping(combine: Callable[..., Any], *values: Value) -> Value:
-    """Integer arithmetic, or that of doubles where integers would overflow (or be inverted)."""
+    """Integer arithmetic, or that of doubles where integers would overflow, be inverted or divided by zero."""
     if not all(map(_is_integer, values)):
         return combine(*values)
     as_double = combine(*(np.asarray(value, dtype=float) for value in values))
     inverse = combine in (operator.pow, np.power) and np.min(values[1], initial=0) < 0
+    inverse |= combine is np.reciprocal or (combine in _DIVIDES and bool(np.any(np.equal(values[1], 0))))
     if inverse or not np.max(np.abs(as_double), initial=0.0) < _SAFE:
         return as_double
     return combine(*values)
@@ -145,9 +146,11 @@ def elementwise(function: np.ufunc, values: Sequence[Value]) -> Value:
 
 
 _LOGICAL_IN_NUMPY = (operator.add, operator.sub)
-_MAY_WRAP = frozenset(
+# integers divided by zero are 0 in numpy, and the reciprocal of 2 is 0
+_DIVIDES = frozenset([operator.floordiv, operator.mod, np.floor_divide, np.remainder, np.fmod])
+_MAY_WRAP = _DIVIDES | frozenset(
     [operator.add, operator.sub, operator.mul, operator.pow]
-    + [np.add, np.subtract, np.multiply, np.power, np.square]
+    + [np.add, np.subtract, np.multiply, np.power, np.square, np.reciprocal]
 )
 
 ARITHMETIC: dict[type, Callable[[Value, Value, str], Value]] = {

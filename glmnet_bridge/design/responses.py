@@ -270,7 +270,7 @@ def _encoded(
             index,
         )
     if response.kind != "proportion":
-        _refuse_size(y, name, 1e75 if response.kind == "positive" else 1e140)
+        _refuse_size(y, name)
     return y[:, None], trials
 
 
@@ -333,8 +333,8 @@ def _row(at: int, index: pd.Index | None) -> str:
     return rows_where(index, mask)
 
 
-def _refuse_size(y: Array, name: str, most: float) -> None:
-    """Responses whose squares (cubes, for a variance that grows so) leave the floating-point range."""
+def _refuse_size(y: Array, name: str, most: float = 1e75) -> None:
+    """Responses whose powers (up to the fourth, in the information of some links) leave the floating-point range."""
     size = float(np.abs(y).max(initial=0.0))
     if size > most or 0 < size < 1.0 / most:
         raise DataError(

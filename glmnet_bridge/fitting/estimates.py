@@ -322,13 +322,22 @@ def _raw_equations(found: Rank, to_raw: Array) -> Rank:
 
 def _separated(problem: _Problem) -> Separation | None:
     model = problem.reduced()
-    if model.penalty.strength > 0:
-        return None
     sides = separation.sides(model.family, problem.rows.response[:, 0])
     if sides is None:
         return None
     kept = np.arange(len(problem.model.columns)) if problem.kept is None else problem.kept
-    return separation.prove(problem.rows.standardised(None, None), sides, kept)
+    held = _held(problem)
+    found = separation.prove(problem.rows.standardised(None, None), sides, np.setdiff1d(kept, held))
+    if found is None:
+        return None
+    return replace(found, status=tuple("finite" if j in held else word for j, word in enumerate(found.status)))
+
+
+def _held(problem: _Problem) -> Array:
+    """Positions of the columns that a penalty keeps finite."""
+    model = problem.model
+    diagonal = model.penalty.diagonal(model.network.entries)
+    return np.array([], dtype=int) if diagonal is None else np.flatnonzero(diagonal > 0)
 
 
 def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate:
@@ -336,7 +345,8 @@ def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate
     rest = replace(
         problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights))
     )
-    staying = _rank(rest).kept if (rest.rows.weights > 0).any() else np.array([], dtype=int)
+    some = (rest.rows.weights > 0).any()
+    staying = np.union1d(_rank(rest).kept, _held(problem)) if some else np.array([], dtype=int)
     if problem.kept is not None:
         staying = np.intersect1d(staying, problem.kept)
     rest = replace(rest, kept=staying)

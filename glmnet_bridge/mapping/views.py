@@ -57,7 +57,7 @@ def information(estimate: Estimate, kind: str = "expected") -> pd.DataFrame:
     ArgumentError
         for another kind
     FitError
-        for the observed information of a network that is not affine: it is not computed
+        for the observed information of a network whose eta is not affine in its weights
     """
     if kind not in KINDS:
         raise ArgumentError(f"kind={kind!r} is unknown; it is 'expected' or 'observed'.{nearest(kind, KINDS)}")

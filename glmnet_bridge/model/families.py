@@ -181,9 +181,7 @@ DISTRIBUTIONS: dict[str, Distribution] = {
             "logit",
         ),
         Distribution("gaussian", "Gaussian", "real", np.ones_like, True, "half squared error", "identity"),
-        Distribution(
-            "poisson", "Poisson", "count", np.positive, False, "Poisson negative log-likelihood", "log"
-        ),
+        Distribution("poisson", "Poisson", "count", np.positive, False, "Poisson negative log-likelihood", "log"),
         Distribution("gamma", "Gamma", "positive", np.square, True, "gamma half deviance", "inverse"),
         Distribution(
             "inverse_gaussian",
@@ -326,7 +324,6 @@ def _family(name: str, link: str | None) -> Family:
     if (name, chosen) not in KERNELS:
         allowed = [each for family, each in KERNELS if family == name]
         raise ArgumentError(
-            f"The {name} family has no link {chosen!r}; it has {', '.join(allowed)}."
-            f"{nearest(chosen, allowed)}"
+            f"The {name} family has no link {chosen!r}; it has {', '.join(allowed)}.{nearest(chosen, allowed)}"
         )
     return Family(distribution, LINKS[chosen], KERNELS[name, chosen])

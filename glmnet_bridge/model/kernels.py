@@ -57,9 +57,7 @@ def excess(t: Array, log_ratio: Array) -> Array:
             return plain
         v = np.where(small, t / (2.0 + t), 0.0)
         square = v * v
-        series = 1 / 3 + square * (
-            1 / 5 + square * (1 / 7 + square * (1 / 9 + square * (1 / 11 + square / 13)))
-        )
+        series = 1 / 3 + square * (1 / 5 + square * (1 / 7 + square * (1 / 9 + square * (1 / 11 + square / 13))))
         return np.where(small, t * v - 2.0 * v * square * series, plain)
 
 

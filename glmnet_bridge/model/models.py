@@ -34,7 +34,8 @@ class Sums:
     ----------
     loglik : log-likelihood less that of the saturated model (-deviance / 2); nan if not wanted
     score : (P,) array or None
-    observed, expected : (P, P) information or None
+    observed, expected : (P, P) information or None; the observed one is `J' diag(w) J`, without the
+        curvature of eta in theta that a network with stacked or hidden layers adds
     """
 
     loglik: float
@@ -116,4 +117,7 @@ def _times(weights: Array) -> Callable[[Array], Array]:
     if weights.strides == (0,) and len(weights) and weights[0] == 1.0:
         return lambda values: values
     column = weights[:, None]
-    return lambda values: column * values
+    if weights.all():
+        return lambda values: column * values
+    # rows without weight may lie outside the link's domain, where 0 times infinity is no number
+    return lambda values: np.multiply(column, values, out=np.zeros_like(values), where=column > 0)

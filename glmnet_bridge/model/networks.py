@@ -90,7 +90,7 @@ def _leaky(z: Array) -> Array:
 # name: (function, derivative as a function of the input)
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "identity": (np.positive, np.ones_like),
-    "sigmoid": (lambda z: 0.5 * (1.0 + np.tanh(0.5 * z)), lambda z: 0.25 / np.cosh(0.5 * z) ** 2),
+    "sigmoid": (lambda z: 0.5 * (1.0 + np.tanh(0.5 * z)), lambda z: 0.25 * (1.0 - np.tanh(0.5 * z) ** 2)),
     "tanh": (np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
     "relu": (lambda z: np.maximum(z, 0.0), lambda z: (z > 0).astype(float)),
     "leaky_relu": (_leaky, lambda z: np.where(z > 0, 1.0, 0.01)),
@@ -255,9 +255,16 @@ class Network:
         return all(layer.affine for layer in self.layers)
 
     @property
+    def linear(self) -> bool:
+        """Whether eta is affine in theta too: at most one layer has weights (stacked ones multiply)."""
+        return self.affine and sum(layer.parameters > 0 for layer in self.layers) <= 1
+
+    @property
     def plain(self) -> bool:
         """Whether theta is the coefficients themselves: one unit on the columns as they are."""
-        return self.inputs.matrix is None and len(self.layers) == 1 and not self.layers[0].bias
+        layer = self.layers[0]
+        alone = self.inputs.matrix is None and len(self.layers) == 1
+        return alone and isinstance(layer, Affine) and not layer.bias
 
     def slices(self) -> list[slice]:
         """Where each layer's parameters lie in theta."""
@@ -373,7 +380,7 @@ class AffineBody:
         """`J' diag(w) J` for w `(m, k)`, or `(m, k, k)` where outputs share information."""
         p, k = self.coefficients.shape
         if k == 1:
-            gram = tape.gram(np.ascontiguousarray(w[:, 0]))
+            gram = tape.gram(np.ascontiguousarray(w.reshape(len(w))))
         else:
             pairs = np.zeros((p, k, p, k))
             for i in range(k):
