@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ import pandas as pd
 from glmnet_bridge.errors import DataError, listed, nearest
 
 Array = np.ndarray
-ColumnValues = np.ndarray | pd.Categorical
+ColumnValues: TypeAlias = "np.ndarray | pd.Categorical"
 
 _REFUSED = {
     "complex": "complex numbers. Give their parts (.real, .imag) or their size (np.abs).",

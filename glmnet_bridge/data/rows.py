@@ -31,6 +31,7 @@ import threadpoolctl
 
 Array = np.ndarray
 Total = TypeVar("Total")
+POOL = "glmnet_bridge rows"  # name of the threads that blocks are spread over
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +288,8 @@ class Rows:
         if len(runs) == 1:
             return part(runs[0])
         with one_blas_thread():
-            if workers() == 1:
+            # a pass inside a block of another one stays on its thread: the pool would wait for itself
+            if workers() == 1 or threading.current_thread().name.startswith(POOL):
                 return _pairwise(map(part, runs))
             # each thread computes in the caller's context, so that its floating-point error state holds there too
             contexts = [contextvars.copy_context() for _ in runs]
@@ -347,4 +349,4 @@ def one_blas_thread() -> Iterator[None]:
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="glmnet_bridge")
+    return ThreadPoolExecutor(threads, thread_name_prefix=POOL)

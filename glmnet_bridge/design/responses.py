@@ -11,7 +11,6 @@ open are refused, and `describes` is printed with every result.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,7 +96,7 @@ class Response:
         """The level that each probability `(n,)` speaks for: the event from `threshold` on; nan stays nan."""
         if self.kind != "binary":
             raise ArgumentError(f"Classes need a response with two levels; this models the {self.describes}.")
-        if not (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1):
+        if not (isinstance(threshold, int | float | np.number) and 0 <= threshold <= 1):
             raise ArgumentError(f"threshold={threshold!r}: give a probability between 0 and 1, such as 0.5.")
         other = next(level for level in self.levels if level != self.event)
         found = np.array([other, self.event])[(mean >= threshold).astype(int)]

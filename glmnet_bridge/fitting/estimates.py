@@ -10,7 +10,6 @@ columns, a linear programme), not guessed from the size of a coefficient.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -84,11 +83,11 @@ class Limits:
     max_steps: int = 50
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.tol, numbers.Real) and 0 < self.tol < 1):
+        if not (isinstance(self.tol, int | float | np.number) and 0 < self.tol < 1):
             raise ArgumentError(
                 f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9."
             )
-        whole = isinstance(self.max_steps, numbers.Integral) and not isinstance(self.max_steps, bool)
+        whole = isinstance(self.max_steps, int | np.integer) and not isinstance(self.max_steps, bool)
         if not (whole and self.max_steps >= 0):
             raise ArgumentError(f"max_steps={self.max_steps!r}: give a whole number, zero or more.")
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glmnet_bridge.data.rows import Layout, Rows
+from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.fitting import irls
+from glmnet_bridge.fitting.batches import Held
 from glmnet_bridge.fitting.irls import Objective, Path, Point, Recorder
 from glmnet_bridge.fitting.linalg import Factor
 from glmnet_bridge.model.models import Model, Sums
@@ -29,22 +30,6 @@ RUN = 512  # consecutive rows of the subsample
 CLOSE = 3e-5  # decrement before the full pass; its Newton step squares it
 PASSES = 12  # most passes that only form the score
 CUT = 4.0  # a pass must divide the decrement by this
-
-
-@dataclass(frozen=True, slots=True)
-class TakenSource:
-    """Rows taken out of another source: dense `(m, q)` and cell numbers `(m,)` or None."""
-
-    dense: Array
-    cell: Array | None
-    layout: Layout
-
-    @property
-    def n(self) -> int:
-        return len(self.dense)
-
-    def read(self, start: int, stop: int) -> tuple[Array, Array | None]:
-        return self.dense[start:stop], None if self.cell is None else self.cell[start:stop]
 
 
 def worthwhile(model: Model, rows: Rows) -> bool:
@@ -116,7 +101,7 @@ def taken(rows: Rows, size: int) -> Rows:
     starts = np.linspace(0, rows.n - RUN, runs).astype(int)
     blocks = [rows.block(int(start), int(start) + RUN) for start in starts]
     cells = None if blocks[0].columns.cell is None else np.concatenate([b.columns.cell for b in blocks])
-    source = TakenSource(np.concatenate([b.columns.dense for b in blocks]), cells, rows.source.layout)
+    source = Held(np.concatenate([b.columns.dense for b in blocks]), cells, rows.source.layout)
     return Rows(
         source,
         np.concatenate([b.response for b in blocks]),

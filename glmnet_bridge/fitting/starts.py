@@ -81,20 +81,23 @@ def given(start: Any, names: tuple[str, ...]) -> Array:
             )
             raise ArgumentError(f"start= {found} {what}.")
         start = [labels[name] for name in names]
-    try:
-        beta = np.asarray(start)
-        beta = beta.astype(float) if beta.dtype.kind in "fiubO" else None
-    except (TypeError, ValueError):
-        beta = None
+    beta = _as_numbers(start)
     if beta is None:
         raise ArgumentError(f"{what}; this holds something else than numbers.")
-    beta = beta.ravel()
     if len(beta) != len(names) or not (np.abs(beta) < 1e100).all():
         found = (
             f"has {len(beta)} numbers" if len(beta) != len(names) else "has a nan, or a number beyond 1e100"
         )
         raise ArgumentError(f"{what}; this {found}.")
     return beta
+
+
+def _as_numbers(values: Any) -> Array | None:
+    try:
+        array = np.asarray(values)
+        return array.astype(float).ravel() if array.dtype.kind in "fiubO" else None
+    except (TypeError, ValueError):
+        return None
 
 
 def impossible(model: Model, rows: Rows) -> DataError:

@@ -8,8 +8,6 @@ where it is estimated and normal where it is known.
 
 from __future__ import annotations
 
-import numbers
-
 import numpy as np
 from scipy import special
 
@@ -94,8 +92,8 @@ def confidence_level(level: float, alpha: float | None) -> float:
     """
     chosen: object = level
     if alpha is not None:
-        chosen = 1.0 - alpha if isinstance(alpha, numbers.Real) else alpha
-    if not (isinstance(chosen, numbers.Real) and 0.0 < chosen < 1.0):
+        chosen = 1.0 - alpha if isinstance(alpha, int | float | np.number) else alpha
+    if not (isinstance(chosen, int | float | np.number) and 0.0 < chosen < 1.0):
         what = f"level={level!r}" if alpha is None else f"alpha={alpha!r}"
         raise ArgumentError(f"{what}: give a number between 0 and 1, such as level=0.95.")
     return float(chosen)

@@ -16,7 +16,6 @@ from glmnet_bridge.data.rows import ArraySource, Columns, Layout, Source
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import one_sided
 from glmnet_bridge.fitting.batches import Held, Subset
-from glmnet_bridge.fitting.large import TakenSource
 from glmnet_bridge.mapping.inputs import Chosen
 from glmnet_bridge.mapping.unions import Beside, Combined
 from glmnet_bridge.model import networks
@@ -94,7 +93,6 @@ SOURCES: dict[str, tuple[Source, Array]] = {
     "formula, mixed": (_encoded("g * x"), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
     "in memory": (Held(X.astype(np.float32), None, ArraySource(X).layout), X.astype(np.float32).astype(float)),
     "in memory, cells": (Held(*MIXED.read(0, N), MIXED.layout), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
-    "taken out": (TakenSource(*MIXED.read(0, N), MIXED.layout), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
     "some rows": (Subset(ArraySource(TWICE), np.arange(0, 2 * N, 2)), X),
     "some columns": (Chosen(_encoded("g + x"), (3, 1)), np.column_stack([X[:, 0], G[:, 0]])),
     "two sources": (Beside(_encoded("g"), ArraySource(X), (2, 0)), np.hstack([ONE, G, X[:, [2, 0]]])),
