@@ -1,6 +1,6 @@
 """What the speed costs: distance of the fast route from a plain Newton fit, in standard errors, and that of the SE.
 
-    python benchmarks/accuracy.py
+python benchmarks/accuracy.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Import time in fresh processes, beside importing pandas, patsy and scipy.linalg: the goal is at most 1.4 times.
 
-    python benchmarks/imports.py --repeat 9
+python benchmarks/imports.py --repeat 9
 """
 
 from __future__ import annotations

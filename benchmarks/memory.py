@@ -1,6 +1,6 @@
 """Peak memory of one fit above its data, in fresh processes: ours (goal: 60 MB at 1e6 x 20) beside the peers.
 
-    python benchmarks/memory.py formula --engines ours glum
+python benchmarks/memory.py formula --engines ours glum
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where the subsample of the one-Hessian route misleads: its time against plain Newton, at most 1.3.
 
-    python benchmarks/safeguards.py --rows 400000
+python benchmarks/safeguards.py --rows 400000
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fitting speed beside peers, interleaved in one run; prints a table of medians and ratios.
 
-    python benchmarks/speed.py                            all workloads, with one and two threads
-    python benchmarks/speed.py dense --threads 1 --repeat 7 --peers glum statsmodels
+python benchmarks/speed.py                            all workloads, with one and two threads
+python benchmarks/speed.py dense --threads 1 --repeat 7 --peers glum statsmodels
 """
 
 from __future__ import annotations

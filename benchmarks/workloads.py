@@ -84,9 +84,7 @@ def glum(work: Workload) -> tuple[Any, Any]:
     options: dict[str, Any] = {"family": "binomial", "alpha": 0, "drop_first": True, "robust": False}
     options["expected_information"] = True
     if work.formula:
-        fit = GeneralizedLinearRegressor(**options, formula=work.formula).fit(
-            work.frame, store_covariance_matrix=True
-        )
+        fit = GeneralizedLinearRegressor(**options, formula=work.formula).fit(work.frame, store_covariance_matrix=True)
     else:
         fit = GeneralizedLinearRegressor(**options).fit(work.X, work.y, store_covariance_matrix=True)
     return np.r_[fit.intercept_, fit.coef_], fit.std_errors()

@@ -168,9 +168,7 @@ def _undetermined(fit: Any, rows: Rows, index: pd.Index) -> Array | None:
 def predict(fit: Any, reading: Reading, kind: str, threshold: float) -> Any:
     """A Series of predictions, or a frame for kind "terms"."""
     if kind not in KINDS:
-        raise ArgumentError(
-            f"kind={kind!r} is unknown; it is one of {', '.join(KINDS)}.{nearest(kind, KINDS)}"
-        )
+        raise ArgumentError(f"kind={kind!r} is unknown; it is one of {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     if kind == "terms":
         return _terms(fit, reading)
     eta = reading.placed(predictions.linear_predictor(fit.estimate, reading.rows))
@@ -184,9 +182,7 @@ def _terms(fit: Any, reading: Reading) -> pd.DataFrame:
     """What each term adds, centred as in R where there is an intercept."""
     centre = predictions.column_means(fit.rows) if "Intercept" in fit.names else None
     terms = predictions.term_contributions(fit.estimate, reading.rows, fit.recipe.terms, centre)
-    table = pd.DataFrame(
-        {name: reading.placed(values) for name, values in terms.items()}, index=reading.labels
-    )
+    table = pd.DataFrame({name: reading.placed(values) for name, values in terms.items()}, index=reading.labels)
     table.attrs["constant"] = 0.0 if centre is None else float(centre @ covariances.representer(fit.estimate))
     return table
 
@@ -207,9 +203,7 @@ def intervals(fit: Any, reading: Reading, kind: str, level: float) -> pd.DataFra
             "conf_low": ends[:, 0],
             "conf_high": ends[:, 1],
         }
-    return pd.DataFrame(
-        {name: reading.placed(values) for name, values in columns.items()}, index=reading.labels
-    )
+    return pd.DataFrame({name: reading.placed(values) for name, values in columns.items()}, index=reading.labels)
 
 
 def _row_errors(fit: Any, rows: Rows, eta: Array) -> Array:

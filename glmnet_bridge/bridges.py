@@ -381,9 +381,7 @@ def fit(
         source=ArraySource(matrix, intercept),
         response=values,
         trials=counts,
-        prior_weights=None
-        if prior_weights is None
-        else arguments.number("prior_weights", prior_weights, index),
+        prior_weights=None if prior_weights is None else arguments.number("prior_weights", prior_weights, index),
         freq_weights=None if freq_weights is None else arguments.number("freq_weights", freq_weights, index),
         offset=total,
         index=index,

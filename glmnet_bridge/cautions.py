@@ -46,9 +46,7 @@ def _verdict(fitted: Fit) -> tuple[str, type[BridgeWarning]]:
         eta = predictions.linear_predictor(found, fitted.rows)
         edge = edges.on_edge(fitted.family, eta) & (fitted.rows.weights > 0)
         means = listed(sorted({f"{value:.0f}" for value in fitted.family.mean(eta[edge])}))
-        where = (
-            f" ({rows_where(fitted.sample.index, edge)} with a fitted mean of {means})" if edge.any() else ""
-        )
+        where = f" ({rows_where(fitted.sample.index, edge)} with a fitted mean of {means})" if edge.any() else ""
         return (
             f"The maximum of the likelihood lies on the edge of what the {fitted.family.link.name} link allows{where}: "
             "standard errors do not apply there, and are nan. Use another link, or report the fitted values only.",
@@ -62,9 +60,7 @@ def _verdict(fitted: Fit) -> tuple[str, type[BridgeWarning]]:
             "another start=.",
             ConvergenceWarning,
         )
-    if fitted.family.distribution.free_dispersion and statistics.exact(
-        fitted.family, fitted.rows, fitted.deviance
-    ):
+    if fitted.family.distribution.free_dispersion and statistics.exact(fitted.family, fitted.rows, fitted.deviance):
         return (
             "The model fits every row exactly: the dispersion and all standard errors are 0, the likelihood is "
             f"infinite. Is the response {fitted.recipe.response.name!r} a constant, or computed from the predictors, "

@@ -86,9 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 def _model_arguments(parser: argparse.ArgumentParser, run: Any) -> None:
     parser.add_argument("data", help="csv, tsv or parquet file; - for csv from standard input")
     parser.add_argument("formula", help='such as "y ~ x + C(g)"')
-    parser.add_argument(
-        "--family", default="binomial", help="binomial, gaussian, poisson, gamma, inverse_gaussian"
-    )
+    parser.add_argument("--family", default="binomial", help="binomial, gaussian, poisson, gamma, inverse_gaussian")
     parser.add_argument("--link", help="a link of the family")
     for name in ("trials", "prior-weights", "freq-weights", "offset", "exposure"):
         parser.add_argument(f"--{name}", help="a column, or an expression of columns")

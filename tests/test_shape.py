@@ -107,9 +107,7 @@ def at_import(tree: ast.Module) -> Iterator[ast.stmt]:
             continue
         if isinstance(node, ast.stmt):
             yield node
-        waiting.extend(
-            child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler)
-        )
+        waiting.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler))
 
 
 def own(imported: str) -> str | None:
@@ -176,8 +174,7 @@ def test_imports_come_from_earlier_stages():
         for path, tree in TREES.items()
         if dotted(path) != PACKAGE
         for line, name in imports(tree)
-        if name.startswith(".")
-        or (own(name) and order.get(stage(own(name)), len(order)) > order[stage(dotted(path))])
+        if name.startswith(".") or (own(name) and order.get(stage(own(name)), len(order)) > order[stage(dotted(path))])
     ]
     assert not wrong
 

@@ -91,9 +91,7 @@ def labelled(data: Any) -> bool:
     return isinstance(data, pd.DataFrame)
 
 
-def columns(
-    frame: pd.DataFrame, names: Iterable[str], *, rows: Array | None = None
-) -> dict[str, ColumnValues]:
+def columns(frame: pd.DataFrame, names: Iterable[str], *, rows: Array | None = None) -> dict[str, ColumnValues]:
     """The named columns, each as float64, int64 or bool array `(n,)` or Categorical.
 
     `rows` is a boolean mask of the rows to keep. Where an integer column has missing
@@ -333,9 +331,7 @@ def _odd_objects(values: Array, kind: str, what: str) -> DataError:
             f"{what} mixes values of type {listed(found)}{example}. Use pd.to_numeric or .astype(str), "
             "so that it holds one kind of value."
         )
-    return DataError(
-        f"{what} holds values of type {found[0]}; a model needs one number or one level per row."
-    )
+    return DataError(f"{what} holds values of type {found[0]}; a model needs one number or one level per row.")
 
 
 def _refusal(what: str, kind: str) -> DataError:
@@ -362,9 +358,7 @@ def _from_columns(data: Mapping[Any, Any]) -> pd.DataFrame:
         if np.ndim(value) == 0:
             raise DataError(f"Column {name!r} of the dict is a single value; give one value per row.")
         if np.ndim(value) > 1:
-            raise DataError(
-                f"Column {name!r} of the dict has {np.ndim(value)} dimensions; give one per column."
-            )
+            raise DataError(f"Column {name!r} of the dict has {np.ndim(value)} dimensions; give one per column.")
     lengths = {str(name): len(value) for name, value in values.items()}
     if len(set(lengths.values())) > 1:
         shown = listed([f"{name}: {length}" for name, length in lengths.items()])

@@ -293,9 +293,7 @@ class Rows:
                 return _pairwise(map(part, runs))
             # each thread computes in the caller's context, so that its floating-point error state holds there too
             contexts = [contextvars.copy_context() for _ in runs]
-            return _pairwise(
-                _pool(workers()).map(lambda context, run: context.run(part, run), contexts, runs)
-            )
+            return _pairwise(_pool(workers()).map(lambda context, run: context.run(part, run), contexts, runs))
 
 
 def _pairwise(parts: Iterator[Any] | Any) -> Any:

@@ -107,20 +107,14 @@ def checked(name: str, values: Array, index: pd.Index, shown: str | None = None)
     written = shown or f"{name}="
     finite = np.isfinite(values)
     if not finite.all():
-        why = (
-            "that is the log of a zero"
-            if name == "offset" and values[~finite][0] == -np.inf
-            else "it must be finite"
-        )
+        why = "that is the log of a zero" if name == "offset" and values[~finite][0] == -np.inf else "it must be finite"
         raise bad_rows(written, values, ~finite, f"{why}; mend or drop those rows", index)
     if name == "offset" or not len(values):
         return values
     low = values.min()
     if name == "exposure":
         if low <= 0:
-            raise bad_rows(
-                written, values, values <= 0, "an exposure is above 0; mend or drop those rows", index
-            )
+            raise bad_rows(written, values, values <= 0, "an exposure is above 0; mend or drop those rows", index)
         return values
     if low < 0:
         raise bad_rows(
@@ -131,13 +125,9 @@ def checked(name: str, values: Array, index: pd.Index, shown: str | None = None)
     if not np.isfinite(total):
         raise DataError(f"The sum of {written} is beyond the largest number. Divide it by its mean.")
     if low == 0 and not values.any():
-        raise DataError(
-            f"{written} is zero in every row, so that no row counts. Give some rows a positive one."
-        )
+        raise DataError(f"{written} is zero in every row, so that no row counts. Give some rows a positive one.")
     if name == "freq_weights" and not np.array_equal(values, np.rint(values)):
-        why = (
-            "a frequency is a whole number, how often the row was seen. Use prior_weights= for other weights"
-        )
+        why = "a frequency is a whole number, how often the row was seen. Use prior_weights= for other weights"
         raise bad_rows(written, values, values != np.rint(values), why, index)
     return values
 

@@ -32,9 +32,7 @@ def call_name(tree: ast.expr) -> str | None:
 
 def call(builder: Builder, node: ast.Call) -> Closure:
     """The closure of a call, by the name of its function."""
-    if any(isinstance(item, ast.Starred) for item in node.args) or any(
-        item.arg is None for item in node.keywords
-    ):
+    if any(isinstance(item, ast.Starred) for item in node.args) or any(item.arg is None for item in node.keywords):
         builder.refuse(node, "* and ** arguments are not allowed in a formula.")
     if is_numpy(node.func):
         return _numpy_call(builder, node)
@@ -117,9 +115,7 @@ def _settings(builder: Builder, node: ast.Call, columns: int, allowed: Sequence[
 def _stateful_call(builder: Builder, node: ast.Call) -> Closure:
     name = str(call_name(node))
     if not builder.learn:
-        builder.refuse(
-            node, f"{name}() learns from the data, so it is allowed only in terms right of the tilde."
-        )
+        builder.refuse(node, f"{name}() learns from the data, so it is allowed only in terms right of the tilde.")
     columns = len(node.args) if STATEFUL[name].many else 1
     nodes = _settings(builder, node, max(columns, 1), STATEFUL[name].settings)
     settings = {key: builder.constant(value) for key, value in nodes.items()}
@@ -159,9 +155,7 @@ def _numpy_call(builder: Builder, node: ast.Call) -> Closure:
         builder.refuse(node, not_row_wise(name))
     fewest, most, keywords = ROW_WISE[name]
     if not fewest <= len(node.args) <= most or any(item.arg not in keywords for item in node.keywords):
-        builder.refuse(
-            node, f"np.{name} takes {fewest} to {most} arguments and the keywords {listed(keywords)}."
-        )
+        builder.refuse(node, f"np.{name} takes {fewest} to {most} arguments and the keywords {listed(keywords)}.")
     arguments = [builder.argument(item) for item in node.args]
     settings = {str(item.arg): builder.constant(item.value) for item in node.keywords}
     text = ast.unparse(node)

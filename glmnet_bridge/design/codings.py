@@ -109,15 +109,11 @@ def code_terms(formula: Formula, learnt: Mapping[str, Learnt]) -> tuple[Coded, .
         return _numbers_only(formula)
     specimens = {code: _specimen(factor) for code, factor in learnt.items()}
     try:
-        (info,) = design_matrix_builders(
-            [list(formula.terms)], lambda: iter([specimens]), EvalEnvironment([])
-        )
+        (info,) = design_matrix_builders([list(formula.terms)], lambda: iter([specimens]), EvalEnvironment([]))
     except PatsyError as error:
         raise FormulaError(f"The factors cannot be coded: {error}") from error
     factors = {term.name(): [learnt[factor.name()] for factor in term.factors] for term in formula.terms}
-    widths = {
-        term.name(): sum(part.num_columns for part in parts) for term, parts in info.term_codings.items()
-    }
+    widths = {term.name(): sum(part.num_columns for part in parts) for term, parts in info.term_codings.items()}
     _check_width(widths, factors)
     return tuple(Coded(term.name(), tuple(map(_subterm, parts))) for term, parts in info.term_codings.items())
 
@@ -125,9 +121,7 @@ def code_terms(formula: Formula, learnt: Mapping[str, Learnt]) -> tuple[Coded, .
 def _numbers_only(formula: Formula) -> tuple[Coded, ...]:
     """Intercept first, then the terms as they were written."""
     terms = sorted(formula.terms, key=lambda term: term != INTERCEPT)
-    return tuple(
-        Coded(term.name(), (Subterm(tuple(factor.name() for factor in term.factors), {}),)) for term in terms
-    )
+    return tuple(Coded(term.name(), (Subterm(tuple(factor.name() for factor in term.factors), {}),)) for term in terms)
 
 
 def _specimen(factor: Learnt) -> Any:

@@ -85,9 +85,7 @@ class Design:
         transforms: dict[str, Transform] = {}
         for factor in formula.factors:
             transforms.update(factor.expression.learn(values, index))
-        learnt = {
-            factor.name(): _examine(factor.expression, values, transforms, n) for factor in formula.factors
-        }
+        learnt = {factor.name(): _examine(factor.expression, values, transforms, n) for factor in formula.factors}
         _warn_of_single_levels(learnt)
         return cls.assemble(formula, learnt, transforms, code_terms(formula, learnt), n)
 
@@ -137,9 +135,7 @@ class Design:
     @property
     def factors(self) -> tuple[Grouping, ...]:
         """The categorical factors, in the order of the formula."""
-        return tuple(
-            self._grouping(code, factor) for code, factor in self.learnt.items() if factor.categorical
-        )
+        return tuple(self._grouping(code, factor) for code, factor in self.learnt.items() if factor.categorical)
 
     @property
     def unused(self) -> dict[str, tuple[Any, ...]]:
@@ -184,9 +180,7 @@ class Design:
         return states.write(self.formula, self.learnt, self.transforms, self.coded, self.rows)
 
     @classmethod
-    def from_json(
-        cls, state: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None
-    ) -> Design:
+    def from_json(cls, state: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> Design:
         """The design that `to_json` wrote; the user's own functions must be given again."""
         return cls.assemble(*states.read(state, functions))
 
@@ -221,9 +215,7 @@ def _check_names(names: tuple[str, ...]) -> None:
         raise FormulaError("The formula has no columns: add a predictor, or keep the intercept.")
     if len(set(names)) < len(names):
         twice = next(name for at, name in enumerate(names) if name in names[:at])
-        raise FormulaError(
-            f"Two columns of the design are named {twice!r}: rename the column or level behind it."
-        )
+        raise FormulaError(f"Two columns of the design are named {twice!r}: rename the column or level behind it.")
 
 
 def _length(values: Values, index: pd.Index | None) -> int:
@@ -295,9 +287,7 @@ def _numbers(factor: Learnt, scope: Scope) -> Array:
         value = value.view(np.int8)
     columns = value[:, None] if value.ndim == 1 else value
     if columns.shape != (_length(scope.values, scope.index), factor.width):
-        raise DataError(
-            f"{expression.code!r} gives an array of shape {columns.shape}, not {factor.width} columns."
-        )
+        raise DataError(f"{expression.code!r} gives an array of shape {columns.shape}, not {factor.width} columns.")
     if expression.column is None:
         _check_finite(columns, expression, scope)
     return columns
@@ -363,9 +353,7 @@ def _unseen(factor: Learnt, found: pd.Categorical, unknown: Array, index: pd.Ind
     levels = list(dict.fromkeys(found[at[:1000]]))
     read = sorted(factor.expression.names)
     name = read[0] if len(read) == 1 else factor.expression.code
-    which = (
-        f"level {levels[0]!r}" if len(levels) == 1 else f"levels {listed([repr(level) for level in levels])}"
-    )
+    which = f"level {levels[0]!r}" if len(levels) == 1 else f"levels {listed([repr(level) for level in levels])}"
     where = f"row{'s'[: len(at) - 1]} {listed(row_labels(at, index))}"
     return (
         f"Column {name!r} has {which} in the new data ({where}); "

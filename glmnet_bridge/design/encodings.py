@@ -57,16 +57,12 @@ def _columns(term: Coded, learnt: Mapping[str, Learnt]) -> list[tuple[Piece, ...
         for pieces in subterm.pieces(learnt):
             contrasts = subterm.contrasts
             found.append(
-                tuple(
-                    (code, contrasts[code].matrix[:, at] if code in contrasts else at) for code, at in pieces
-                )
+                tuple((code, contrasts[code].matrix[:, at] if code in contrasts else at) for code, at in pieces)
             )
     return found
 
 
-def _cell_factors(
-    terms: Sequence[Coded], learnt: Mapping[str, Learnt], most: int
-) -> tuple[tuple[str, int], ...]:
+def _cell_factors(terms: Sequence[Coded], learnt: Mapping[str, Learnt], most: int) -> tuple[tuple[str, int], ...]:
     """Factors that occur without numbers, the widest first, as far as their cells stay within `most`."""
     pure = [
         code
@@ -157,9 +153,7 @@ def encoded(
     """Bind a plan to rows: numbers `(n, k)` and codes `(n,)` by factor."""
     dense = tuple(
         tuple(
-            Codes(at, codes[code])
-            if isinstance(at, np.ndarray)
-            else Numbers(_column(numbers[code][:, at], pieces))
+            Codes(at, codes[code]) if isinstance(at, np.ndarray) else Numbers(_column(numbers[code][:, at], pieces))
             for code, at in pieces
         )
         for pieces in how.dense

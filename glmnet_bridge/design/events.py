@@ -39,14 +39,10 @@ def chosen(event: Any, levels: Levels) -> Level:
         # text from a command line stands for the number that it spells
         if isinstance(event, (str, int, float, np.generic)) and event in (level, str(level)):
             return level
-    raise ArgumentError(
-        f"event={event!r} is no level of the response; the levels are {levels[0]!r} and {levels[1]!r}."
-    )
+    raise ArgumentError(f"event={event!r} is no level of the response; the levels are {levels[0]!r} and {levels[1]!r}.")
 
 
-def happened(
-    raw: ColumnValues, name: str, levels: Levels, event: Level | None, index: pd.Index | None
-) -> Array:
+def happened(raw: ColumnValues, name: str, levels: Levels, event: Level | None, index: pd.Index | None) -> Array:
     """1.0 where the event happened, else 0.0, `(n,)`; other levels are refused."""
     if isinstance(raw, pd.Categorical):
         labels = [label(level) for level in raw.categories]

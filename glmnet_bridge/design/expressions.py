@@ -191,9 +191,7 @@ def _arguments(tree: ast.expr, functions: Functions | None, learn: bool) -> tupl
         return ()
     nodes = tree.args[:1] if call_name(tree) == "C" else tree.args
     kinds = (ast.Name, ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare)
-    return tuple(
-        build(ast.unparse(node), functions, learn=learn) for node in nodes if isinstance(node, kinds)
-    )
+    return tuple(build(ast.unparse(node), functions, learn=learn) for node in nodes if isinstance(node, kinds))
 
 
 def _form(builder: Builder, tree: ast.Call, word: str) -> Expression:

@@ -117,17 +117,13 @@ def parse(text: str, functions: Functions | None = None) -> Formula:
     >>> [term.name() for term in formula.terms], formula.offsets[0].code
     (['Intercept', 'age', 'np.log(lwt)'], 'z')
     """
-    formula = (
-        _cached(text, True) if _plain(text, functions) else _read(text, True, check_functions(functions))
-    )
+    formula = _cached(text, True) if _plain(text, functions) else _read(text, True, check_functions(functions))
     return _cautioned(formula)
 
 
 def one_sided(text: str, functions: Functions | None = None) -> Formula:
     """Read a right-hand side, such as `age + C(race)` (a tilde before it is optional)."""
-    formula = (
-        _cached(text, False) if _plain(text, functions) else _read(text, False, check_functions(functions))
-    )
+    formula = _cached(text, False) if _plain(text, functions) else _read(text, False, check_functions(functions))
     return _cautioned(formula)
 
 
@@ -196,17 +192,13 @@ def _tree(code: str, two_sided: bool) -> ParseNode:
     if two_sided and bare.startswith("~"):
         raise FormulaError(f"The formula {short(code)} has no response: write it as 'response ~ predictors'.")
     if bare.endswith("~"):
-        raise FormulaError(
-            f"Nothing stands right of the tilde in {short(code)}: for an intercept alone write '~ 1'."
-        )
+        raise FormulaError(f"Nothing stands right of the tilde in {short(code)}: for an intercept alone write '~ 1'.")
     try:
         tree = parse_formula(code)
     except PatsyError as error:
         raise FormulaError(f"The formula cannot be read: {_unread(error)}") from error
     except (tokenize.TokenError, SyntaxError, AssertionError, ValueError) as error:
-        raise FormulaError(
-            f"The formula {short(code)} cannot be read (perhaps a quote is missing)."
-        ) from error
+        raise FormulaError(f"The formula {short(code)} cannot be read (perhaps a quote is missing).") from error
     if len(tree.args) != (2 if two_sided else 1):
         raise FormulaError(f"Predictors alone are needed here, without a response: {short(code)}.")
     return tree
@@ -323,14 +315,10 @@ def _response(left: IntermediateExpr, code: str) -> tuple[Expression, ...]:
             "for arithmetic write I(...)."
         )
     if left.intercept or left.intercept_removed or not left.terms:
-        raise FormulaError(
-            f"The left side of {short(code)} is no response: write the name of a column there."
-        )
+        raise FormulaError(f"The left side of {short(code)} is no response: write the name of a column there.")
     if len(left.terms) > 2:
         names = [term.name() for term in left.terms]
-        raise FormulaError(
-            f"The left side has {len(names)} responses ({listed(names)}); one, or k + m, is needed."
-        )
+        raise FormulaError(f"The left side has {len(names)} responses ({listed(names)}); one, or k + m, is needed.")
     return tuple(term.factors[0].expression for term in left.terms)
 
 
@@ -344,9 +332,7 @@ def _offsets(terms: tuple[Term, ...]) -> tuple[tuple[Expression, ...], tuple[Ter
         elif "offset" in calls:
             raise FormulaError(f"{term.name()}: an offset cannot interact with other terms.")
         elif len(calls) > MAX_FACTORS:
-            raise FormulaError(
-                f"{term.name()}: at most {MAX_FACTORS} factors can interact; this has {len(calls)}."
-            )
+            raise FormulaError(f"{term.name()}: at most {MAX_FACTORS} factors can interact; this has {len(calls)}.")
         else:
             kept.append(term)
     return tuple(offsets), tuple(kept)
@@ -376,8 +362,6 @@ def _cautions(tree: ParseNode) -> tuple[str, ...]:
         node = stack.pop()
         if node.type == "**" and node.args[0].type == "PYTHON_EXPR":
             base, power = node.args[0].token.extra, node.args[1].token.extra
-            found.append(
-                f"{base}**{power} in a formula means {base} alone. For the power write I({base}**{power})."
-            )
+            found.append(f"{base}**{power} in a formula means {base} alone. For the power write I({base}**{power}).")
         stack.extend(node.args)
     return tuple(dict.fromkeys(reversed(found)))

@@ -108,13 +108,9 @@ def check_functions(functions: Mapping[str, Callable[..., Any]] | None) -> Mappi
         raise ArgumentError(f"functions must be a dict of name to function, not {type(functions).__name__}.")
     for name, function in functions.items():
         if not (isinstance(name, str) and name.isidentifier() and callable(function)):
-            raise ArgumentError(
-                f"functions={{{name!r}: ...}}: the key must be a name and the value a function."
-            )
+            raise ArgumentError(f"functions={{{name!r}: ...}}: the key must be a name and the value a function.")
         if hasattr(function, "__patsy_stateful_transform__"):
-            raise ArgumentError(
-                f"functions={{{name!r}: ...}}: a stateful transform cannot be saved with the model."
-            )
+            raise ArgumentError(f"functions={{{name!r}: ...}}: a stateful transform cannot be saved with the model.")
         if name in RESERVED and BARE.get(name) is not function:
             raise ArgumentError(f"functions={{{name!r}: ...}}: {name!r} is built in. Choose another name.")
     return functions

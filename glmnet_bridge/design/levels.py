@@ -47,9 +47,7 @@ class Boxed:
         place = places(found.categories.tolist(), self.levels)
         unknown = [level for level, at in zip(found.categories, place, strict=True) if at < 0]
         if unknown:
-            raise DataError(
-                f"levels={list(self.levels)} leaves out {listed(unknown)}, which the data contain."
-            )
+            raise DataError(f"levels={list(self.levels)} leaves out {listed(unknown)}, which the data contain.")
         return _from_codes(recoded(found.codes, place), self.levels)
 
 

@@ -55,9 +55,7 @@ class MatrixRecipe:
     def classes(self, mean: Array, threshold: float) -> Array:
         return self.response.classes(mean, threshold)
 
-    def sample(
-        self, data: Any, *, offset: Any = None, exposure: Any = None, unseen: str = "raise"
-    ) -> Sample:
+    def sample(self, data: Any, *, offset: Any = None, exposure: Any = None, unseen: str = "raise") -> Sample:
         """New rows `(n, q)` with the fit's columns."""
         if unseen not in ("raise", "nan"):
             raise ArgumentError(f"unseen={unseen!r} is unknown; it is 'raise' or 'nan'.")
@@ -67,9 +65,7 @@ class MatrixRecipe:
             name = self.names[self.intercept + column]
             raise DataError(f"Column {name!r} is {matrix[row, column]:g} in row {index[row]}; drop or mend that row.")
         if self.offset and offset is None and exposure is None:
-            raise DataError(
-                "The model was fitted with an offset: give offset= for new rows too (offset=0 for none)."
-            )
+            raise DataError("The model was fitted with an offset: give offset= for new rows too (offset=0 for none).")
         total = combined_offset(offset, exposure, index)
         source = ArraySource(matrix, self.intercept)
         return Sample(source, None, None, None, None, total, index, None, {}, len(index))

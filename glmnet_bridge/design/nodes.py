@@ -141,11 +141,7 @@ def _attribute(builder: Builder, node: ast.Attribute) -> Closure:
 
 def is_numpy(node: ast.expr) -> bool:
     """Whether a node is `np.<something>`."""
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id in ("np", "numpy")
-    )
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy")
 
 
 def _unary(builder: Builder, node: ast.UnaryOp) -> Closure:
@@ -182,9 +178,7 @@ def _check_power(builder: Builder, node: ast.BinOp) -> None:
 def _compare(builder: Builder, node: ast.Compare) -> Closure:
     for op in node.ops:
         if type(op) not in COMPARISONS:
-            builder.refuse(
-                node, "of the comparisons, ==, !=, <, <=, > and >= are known (and np.isin(x, [1, 2]))."
-            )
+            builder.refuse(node, "of the comparisons, ==, !=, <, <=, > and >= are known (and np.isin(x, [1, 2])).")
     sides = [builder.closure(side) for side in (node.left, *node.comparators)]
     tests, text = [COMPARISONS[type(op)] for op in node.ops], ast.unparse(node)
 

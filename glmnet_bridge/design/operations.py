@@ -86,9 +86,7 @@ def tidy(value: Value, code: str) -> Value:
 
 
 def _refuse(array: np.ndarray, code: str) -> Any:
-    raise DataError(
-        f"{code!r} gives an array of type {array.dtype} and shape {array.shape}; a column is needed."
-    )
+    raise DataError(f"{code!r} gives an array of type {array.dtype} and shape {array.shape}; a column is needed.")
 
 
 def read_only(value: Value) -> Value:

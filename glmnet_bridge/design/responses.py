@@ -229,9 +229,7 @@ def _column(part: Expression, values: Mapping[str, ColumnValues], index: pd.Inde
             return np.full(rows, raw)
         raise DataError(f"The response {part.code!r} has shape {raw.shape}, not one value per row.")
     if raw.dtype.kind == "f":
-        _refuse(
-            ~np.isfinite(raw), raw, part.code, "a response must be finite. Mend or drop those rows", index
-        )
+        _refuse(~np.isfinite(raw), raw, part.code, "a response must be finite. Mend or drop those rows", index)
     return raw
 
 
@@ -253,9 +251,7 @@ def _encoded(
         _refuse((y < 0) | (y > 1), y, name, hint, index)
         _warn_if_broken(y * trials, trials, name, index)
     elif response.kind == "count":
-        _refuse(
-            y < 0, y, name, "counts are 0, 1, 2, ... Mend or drop those rows, or use family='gaussian'", index
-        )
+        _refuse(y < 0, y, name, "counts are 0, 1, 2, ... Mend or drop those rows, or use family='gaussian'", index)
         if raw[0].dtype.kind == "f" and not np.array_equal(y, np.rint(y)):
             row = np.flatnonzero(y != np.rint(y))[0]
             found = f"The counts {name!r} are not all whole (such as {y[row]:g} in {_row(row, index)})"
@@ -307,9 +303,7 @@ def _shares(response: Response, numbers: list[Array], index: pd.Index | None) ->
     if len(response.expressions) == 2:
         m = k + m
     else:
-        _refuse(
-            k > m, k, names[0], f"that is more than the trials {names[1]!r}. Mend or drop those rows", index
-        )
+        _refuse(k > m, k, names[0], f"that is more than the trials {names[1]!r}. Mend or drop those rows", index)
     return np.divide(k, m, out=np.zeros(len(k)), where=m > 0), m
 
 

@@ -43,10 +43,7 @@ def write(
         "rows": rows,
         "factors": {code: _write_learnt(factor) for code, factor in learnt.items()},
         "transforms": {key: _write_transform(state) for key, state in transforms.items()},
-        "terms": [
-            {"name": term.name, "subterms": [_write_subterm(part) for part in term.subterms]}
-            for term in coded
-        ],
+        "terms": [{"name": term.name, "subterms": [_write_subterm(part) for part in term.subterms]} for term in coded],
     }
 
 
@@ -95,9 +92,7 @@ def _check_functions(state: Mapping[str, Any], functions: Functions | None) -> N
 
 def _expect(found: set[str], wanted: set[str], what: str) -> None:
     if found != wanted:
-        raise ValueError(
-            f"its {what} are {listed(sorted(found))}, but the formula has {listed(sorted(wanted))}"
-        )
+        raise ValueError(f"its {what} are {listed(sorted(found))}, but the formula has {listed(sorted(wanted))}")
 
 
 # --- factors ------------------------------------------------------------------------------
@@ -121,9 +116,7 @@ def _read_factors(state: Mapping[str, Any], formula: Formula) -> dict[str, Learn
         levels = tuple(map(_read_level, state[code].get("levels", ())))
         if (width > 0) == bool(levels):
             raise ValueError(f"{code!r} must have either a width or levels")
-        learnt[code] = Learnt(
-            expression, width, levels, tuple(map(_read_level, state[code].get("unused", ())))
-        )
+        learnt[code] = Learnt(expression, width, levels, tuple(map(_read_level, state[code].get("unused", ()))))
     return learnt
 
 
@@ -135,9 +128,7 @@ def _write_level(level: Any) -> Any:
     plain = level.item() if isinstance(level, np.generic) else level
     if isinstance(plain, (bool, int, float, str)):
         return plain
-    raise DataError(
-        f"The level {level!r} of type {type(level).__name__} cannot be saved: make the levels text."
-    )
+    raise DataError(f"The level {level!r} of type {type(level).__name__} cannot be saved: make the levels text.")
 
 
 def _read_level(level: Any) -> Any:

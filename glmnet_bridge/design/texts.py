@@ -52,9 +52,7 @@ def clean(text: object, what: str) -> str:
         if letter in _LOOK_ALIKES:
             raise FormulaError(_look_alike(code, place, letter))
     if "`" in bare:
-        raise FormulaError(
-            f'Backticks are R\'s quotes; here write Q("the name").\n{caret(code, bare.index("`"))}'
-        )
+        raise FormulaError(f'Backticks are R\'s quotes; here write Q("the name").\n{caret(code, bare.index("`"))}')
     depth = functools.reduce(_deepest, bare, (0, 0))[1]
     if depth > MAX_DEPTH:
         raise FormulaError(f"{what} has {depth} nested parentheses; at most {MAX_DEPTH} are allowed.")

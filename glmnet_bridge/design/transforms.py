@@ -162,9 +162,7 @@ class BSpline:
             raise DataError(f"{key} needs a range, but its bounds are {lower:g} and {upper:g}.")
         inner = _inner_knots(x, settings, degree)
         if np.any(inner < lower) or np.any(inner > upper):
-            raise DataError(
-                f"{key}: the knots {inner.tolist()} do not lie between the bounds {lower:g} and {upper:g}."
-            )
+            raise DataError(f"{key}: the knots {inner.tolist()} do not lie between the bounds {lower:g} and {upper:g}.")
         knots = np.sort(np.concatenate(([lower, upper] * (degree + 1), inner)))
         return cls(knots, degree, 0 if settings.get("include_intercept", False) else 1)
 
@@ -211,9 +209,7 @@ class CubicSpline:
         except ValueError as error:
             raise DataError(f"{key}: {error}") from error
         constraints = spline._constraints
-        return cls(
-            spline._all_knots.astype(float), None if constraints is None else constraints.astype(float)
-        )
+        return cls(spline._all_knots.astype(float), None if constraints is None else constraints.astype(float))
 
     @property
     def width(self) -> int:
@@ -321,9 +317,7 @@ def _check_spline(name: str, settings: Settings) -> None:
         if df is not None and df < least:
             raise FormulaError(f"bs(df={df}) is too small for degree {degree}: it must be at least {least}.")
         if df is not None and knots is not None and len(knots) != df - least:
-            raise FormulaError(
-                f"bs(df={df}) of degree {degree} has {df - least} inner knots, not {len(knots)}."
-            )
+            raise FormulaError(f"bs(df={df}) of degree {degree} has {df - least} inner knots, not {len(knots)}.")
 
 
 def _check_types(name: str, settings: Settings, types: Mapping[str, type]) -> None:
@@ -332,9 +326,7 @@ def _check_types(name: str, settings: Settings, types: Mapping[str, type]) -> No
         good = (int, float) if kind is float else (kind,)
         if value is None and key in ("df", "lower_bound", "upper_bound"):
             continue
-        if key in settings and (
-            not isinstance(value, good) or (kind is not bool and isinstance(value, bool))
-        ):
+        if key in settings and (not isinstance(value, good) or (kind is not bool and isinstance(value, bool))):
             wanted = {bool: "True or False", int: "a whole number", float: "a number"}[kind]
             raise FormulaError(f"{name}({key}={value!r}): {key} must be {wanted}.")
 

@@ -132,9 +132,7 @@ def take(rows: Rows, positions: Array) -> Rows:
     )
 
 
-def batches(
-    rows: Rows, size: int, random: np.random.Generator
-) -> Iterator[tuple[Rows, list[tuple[int, int]]]]:
+def batches(rows: Rows, size: int, random: np.random.Generator) -> Iterator[tuple[Rows, list[tuple[int, int]]]]:
     """One epoch: picked rows, and the spans of the batches among them; every row comes once."""
     pool = max(size, POOL // size * size)
     direct = _direct(rows.source)

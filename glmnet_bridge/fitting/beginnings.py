@@ -63,9 +63,7 @@ def checked_start(model: Model, rows: Rows, theta: Array) -> Array:
     own = np.array(theta, dtype=float).ravel()
     if len(own) != expected or not np.isfinite(own).all():
         names = ", ".join(model.network.entries[:10]) + (", ..." if expected > 10 else "")
-        raise ArgumentError(
-            f"start has {len(own)} numbers; give {expected} finite ones, in the order {names}."
-        )
+        raise ArgumentError(f"start has {len(own)} numbers; give {expected} finite ones, in the order {names}.")
     if not _inside(model, rows, own):
         raise ArgumentError(
             f"At this start the likelihood ({model.family.title}) is not finite. "
@@ -87,9 +85,7 @@ def held_out(rows: Rows, fraction: float | None, random: np.random.Generator) ->
     counting = np.flatnonzero(rows.weights > 0)
     size = max(round(fraction * len(counting)), 1)
     if size >= len(counting):
-        raise DataError(
-            f"validation={fraction:g} of {len(counting)} rows leaves none to train on. Give a smaller one."
-        )
+        raise DataError(f"validation={fraction:g} of {len(counting)} rows leaves none to train on. Give a smaller one.")
     away = np.zeros(rows.n, dtype=bool)
     away[random.permutation(counting)[:size]] = True
     return subset(rows, np.flatnonzero(~away)), subset(rows, np.flatnonzero(away))

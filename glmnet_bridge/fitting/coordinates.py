@@ -73,9 +73,7 @@ def choose(rows: Rows, names: tuple[str, ...], constant: int | None) -> Coordina
     mean, deviation, size = _moments(rows)
     if np.isinf(size).any():
         column = names[at.at_dense[int(np.isinf(size).argmax())]]
-        raise DataError(
-            f"Column {column!r} has an infinite value. Drop or mend the rows that are not finite."
-        )
+        raise DataError(f"Column {column!r} has an infinite value. Drop or mend the rows that are not finite.")
     extreme = (size > LIMIT) | ((size < 1.0 / LIMIT) & (size > 0))
     if extreme.any():
         which = [f"{names[at.at_dense[j]]!r} (about {size[j]:.0e})" for j in np.flatnonzero(extreme)]
@@ -83,9 +81,7 @@ def choose(rows: Rows, names: tuple[str, ...], constant: int | None) -> Coordina
             f"Column {listed(which)} is outside the range in which squares can be formed. "
             "Change its unit, for example multiply it by a power of ten."
         )
-    shift = (
-        np.where(np.abs(mean) > FAR * deviation, mean, 0.0) if constant is not None else np.zeros_like(mean)
-    )
+    shift = np.where(np.abs(mean) > FAR * deviation, mean, 0.0) if constant is not None else np.zeros_like(mean)
     spread = np.where(shift != 0, deviation, size)
     # a column that is constant but for rounding is left at its raw size, so that the rank rule sees it
     spread = np.where(spread > 1e-14 * size, spread, size)

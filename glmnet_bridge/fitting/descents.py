@@ -100,9 +100,7 @@ def descend(
         once, for any outcome but "converged"
     """
     seed = seed_of(training.random_state)
-    starting, splitting, learning = (
-        np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(3)
-    )
+    starting, splitting, learning = (np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(3))
     own = hold(rows) if training.batches else rows
     # a step that diverges passes through infinity: the outcome says so, not a floating-point warning
     with one_blas_thread(), np.errstate(all="ignore"), warnings.catch_warnings():
@@ -177,9 +175,7 @@ class _Diary:
             distance=decrement if self.reference is None else self.reference.distance(theta),
             seconds=time.perf_counter() - self.began,
             theta=theta,
-            validation_loss=np.nan
-            if self.watched is None
-            else -self.watched.loglik(theta) / self.watched.total,
+            validation_loss=np.nan if self.watched is None else -self.watched.loglik(theta) / self.watched.total,
             accuracy=accuracy(loss.model, loss.rows, theta),
         )
         value = loss.value(theta)
@@ -193,9 +189,7 @@ class _Diary:
         loss, theta = self.loss, place.theta
         guess = np.nan
         if np.isfinite(place.gain):
-            spread = (
-                1.0 if loss.residual_df is None else -2.0 * loss.loglik(theta) / max(loss.residual_df, 1.0)
-            )
+            spread = 1.0 if loss.residual_df is None else -2.0 * loss.loglik(theta) / max(loss.residual_df, 1.0)
             guess = float(np.sqrt(max(place.gain, 0.0) / max(spread, np.finfo(float).tiny)))
         if len(theta) > WIDE:
             return guess

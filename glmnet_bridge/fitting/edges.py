@@ -51,12 +51,8 @@ def slide(objective: Objective, model: Model, rows: Rows, theta: Array, tol: flo
     steps: list[irls.Step] = []
     path = None
     for t in LADDER:
-        held = replace(
-            objective, evaluate=_held(objective.evaluate, model, rows, (low, high), float(t)), exact=None
-        )
-        path = irls.newton(
-            held, theta, tol=1e-3 if t > LADDER[-1] else tol, max_steps=max_steps, polish=False
-        )
+        held = replace(objective, evaluate=_held(objective.evaluate, model, rows, (low, high), float(t)), exact=None)
+        path = irls.newton(held, theta, tol=1e-3 if t > LADDER[-1] else tol, max_steps=max_steps, polish=False)
         theta = path.end.theta
         steps += path.steps
     if not touching(model, rows, theta):
@@ -78,9 +74,7 @@ def touching(model: Model, rows: Rows, theta: Array) -> int:
     return rows.sum(part)
 
 
-def _held(
-    evaluate: irls.Evaluate, model: Model, rows: Rows, ends: tuple[float, float], t: float
-) -> irls.Evaluate:
+def _held(evaluate: irls.Evaluate, model: Model, rows: Rows, ends: tuple[float, float], t: float) -> irls.Evaluate:
     """The likelihood with the barrier of strength t."""
 
     def held(theta: Array, want: str) -> Sums:
@@ -96,8 +90,7 @@ def _held(
             slacks = [np.where(counts, slack, np.inf) for slack in (eta - ends[0], ends[1] - eta)]
             with np.errstate(divide="ignore", invalid="ignore"):
                 value = t * sum(
-                    float(np.log(slack, where=np.isfinite(slack), out=np.zeros_like(slack)).sum())
-                    for slack in slacks
+                    float(np.log(slack, where=np.isfinite(slack), out=np.zeros_like(slack)).sum()) for slack in slacks
                 )
                 u = t * (1.0 / slacks[0] - 1.0 / slacks[1])
                 w = t * (slacks[0] ** -2.0 + slacks[1] ** -2.0)

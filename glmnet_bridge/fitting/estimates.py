@@ -84,9 +84,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.tol, int | float | np.number) and 0 < self.tol < 1):
-            raise ArgumentError(
-                f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9."
-            )
+            raise ArgumentError(f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9.")
         whole = isinstance(self.max_steps, int | np.integer) and not isinstance(self.max_steps, bool)
         if not (whole and self.max_steps >= 0):
             raise ArgumentError(f"max_steps={self.max_steps!r}: give a whole number, zero or more.")
@@ -154,9 +152,7 @@ class _Problem:
     kept: Array | None = None
 
     def reduced(self) -> Model:
-        return (
-            self.model if self.kept is None else replace(self.model, network=_select(self.model, self.kept))
-        )
+        return self.model if self.kept is None else replace(self.model, network=_select(self.model, self.kept))
 
     def objective(self, model: Model) -> irls.Objective:
         free = model.family.distribution.free_dispersion
@@ -164,9 +160,7 @@ class _Problem:
             lambda theta, want: model.sums(self.rows, theta, want),
             self._penalty(model),
             self.nobs - model.network.parameters if free else None,
-            None
-            if model.penalty.strength > 0
-            else lambda theta: linalg.from_triangle(self.triangle(model, theta)),
+            None if model.penalty.strength > 0 else lambda theta: linalg.from_triangle(self.triangle(model, theta)),
             self.floor,
         )
 
@@ -260,9 +254,7 @@ def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]],
         theta = problem.own_axes().own(start if problem.kept is None else start[problem.kept])
     path = None
     if large.worthwhile(model, problem.rows):
-        path = large.solve(
-            objective, model, problem.rows, theta, problem.limits.tol, problem.limits.max_steps
-        )
+        path = large.solve(objective, model, problem.rows, theta, problem.limits.tol, problem.limits.max_steps)
     if path is None:
         polish = problem.rows.n * len(theta) < 400_000
         path = irls.newton(
@@ -299,9 +291,7 @@ def _rank(problem: _Problem) -> Rank:
     raw = norms.copy()
     if problem.axes.shift is not None:
         scale = 1.0 if problem.axes.scale is None else problem.axes.scale
-        raw[at.at_dense] = np.hypot(
-            norms[at.at_dense], np.abs(problem.axes.shift * scale) * np.sqrt(problem.rows.n)
-        )
+        raw[at.at_dense] = np.hypot(norms[at.at_dense], np.abs(problem.axes.shift * scale) * np.sqrt(problem.rows.n))
     found = linalg.rank(r, raw)
     return found if problem.axes.to_raw is None else _raw_equations(found, problem.axes.to_raw)
 
@@ -341,9 +331,7 @@ def _held(problem: _Problem) -> Array:
 
 def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate:
     """The fit that separated data tend to: rows at infinity fit perfectly, the others decide what stays finite."""
-    rest = replace(
-        problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights))
-    )
+    rest = replace(problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights)))
     some = (rest.rows.weights > 0).any()
     staying = np.union1d(_rank(rest).kept, _held(problem)) if some else np.array([], dtype=int)
     if problem.kept is not None:
@@ -377,9 +365,7 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
     )
     covariance = _covariance(problem, model, sums, end)
     if outcome == "boundary":
-        covariance = np.full(
-            (len(end.theta), len(end.theta)), np.nan
-        )  # there the information says nothing of errors
+        covariance = np.full((len(end.theta), len(end.theta)), np.nan)  # there the information says nothing of errors
     return Estimate(
         model=model,
         theta=axes.raw(end.theta),

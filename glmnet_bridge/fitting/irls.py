@@ -64,19 +64,17 @@ class Objective:
         sums = self.evaluate(theta, "observed")
         if sums.score is None or sums.observed is None:
             return Point(theta, sums, self.value(theta, sums.loglik))
+        score = self.slope(theta, sums.score)
         used = factor(self._with_penalty(sums.observed))
         if used is None and sums.expected is not sums.observed:
             sums = self.evaluate(theta, "both")
             used = None if sums.expected is None else factor(self._with_penalty(sums.expected))
         if self.exact is not None and (used is None or used.rcond < SQUARED):
             used = self.exact(theta) or used
-        score = self.slope(theta, sums.score)
         step = None if used is None else used.solve(score)
         return self._point(theta, sums, used, score, step)
 
-    def _point(
-        self, theta: Array, sums: Sums, used: Factor | None, score: Array, step: Array | None
-    ) -> Point:
+    def _point(self, theta: Array, sums: Sums, used: Factor | None, score: Array, step: Array | None) -> Point:
         decrement, gain = np.inf, np.nan
         if step is not None and np.isfinite(step).all():
             gain = max(float(score @ step), 0.0)

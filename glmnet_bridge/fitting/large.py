@@ -38,16 +38,12 @@ def worthwhile(model: Model, rows: Rows) -> bool:
     return rows.n >= max(ROWS, 200 * model.network.parameters) and not one_step
 
 
-def solve(
-    objective: Objective, model: Model, rows: Rows, theta: Array, tol: float, max_steps: int
-) -> Path | None:
+def solve(objective: Objective, model: Model, rows: Rows, theta: Array, tol: float, max_steps: int) -> Path | None:
     """The path to the optimum, or None where plain Newton must do it from the start."""
     few = _subsample(objective, model, rows, max(rows.n // 10, 60 * len(theta)))
     if few is None:
         return None
-    fewer = (
-        _subsample(objective, model, few.rows, few.rows.n // 8) if few.rows.n >= 40 * len(theta) * 8 else None
-    )
+    fewer = _subsample(objective, model, few.rows, few.rows.n // 8) if few.rows.n >= 40 * len(theta) * 8 else None
     if fewer is not None:
         warm = irls.newton(fewer.objective, theta, tol=1.0, max_steps=10, polish=False)
         theta = warm.end.theta if warm.outcome == "converged" else theta
@@ -55,9 +51,7 @@ def solve(
     if first.outcome != "converged" or first.end.factor is None or first.end.factor.rcond < 1e-7:
         return None
     spread = few.objective.dispersion(first.end.sums.loglik)
-    near, decrement, record = _descend(
-        objective, first.end.theta, first.end.factor, few.share, spread, rows.n
-    )
+    near, decrement, record = _descend(objective, first.end.theta, first.end.factor, few.share, spread, rows.n)
     if not decrement <= _close(rows.n):
         # the subsample misled: go on from here with all rows
         return irls.newton(objective, near, tol=tol, max_steps=max_steps, polish=False)
@@ -163,9 +157,7 @@ def _two_loop(slope: Array, pairs: list[tuple[Array, Array]], hessian: Factor, s
     return out
 
 
-def _certified(
-    objective: Objective, few: Subsample, near: Array, tol: float, max_steps: int, record: Recorder
-) -> Path:
+def _certified(objective: Objective, few: Subsample, near: Array, tol: float, max_steps: int, record: Recorder) -> Path:
     """One full pass, its Newton step, and the score where it ends.
 
     Between the two points, some 1e-5 standard errors apart, the information changes by

@@ -79,7 +79,7 @@ class Triangle:
 
 def triangle(matrix: Array) -> Triangle:
     """R of `matrix = QR`, `(min(m, p), p)`."""
-    return Triangle(np.linalg.qr(matrix, mode="r"))
+    return Triangle(np.asarray(np.linalg.qr(matrix, mode="r")))
 
 
 def from_triangle(r: Array) -> Factor | None:

@@ -215,14 +215,10 @@ def reference_at(loss: Loss, theta: Array) -> Reference:
     """
     expected = loss.model.network.parameters
     if np.shape(theta) != (expected,):
-        raise ArgumentError(
-            f"reference has shape {np.shape(theta)}; give the {expected} parameters in one array."
-        )
+        raise ArgumentError(f"reference has shape {np.shape(theta)}; give the {expected} parameters in one array.")
     found = loss.newton(theta)
     if found is None:
-        raise ArgumentError(
-            "reference: the likelihood is undefined there. Give the parameters of a fitted model."
-        )
+        raise ArgumentError("reference: the likelihood is undefined there. Give the parameters of a fitted model.")
     matrix = found.matrix
     if found.factor is not None:
         half = found.factor.upper * found.factor.scale

@@ -28,7 +28,9 @@ def linear_predictor(estimate: Estimate, rows: Rows) -> Array:
         if direction is not None:
             way = block.columns.dot(direction[:, None])[:, 0]
             size = block.columns.dot(np.abs(direction)[:, None])[:, 0]
-            eta = np.where(np.abs(way) > 1e-9 * np.maximum(np.abs(size), 1e-300), np.where(way > 0, np.inf, -np.inf), eta)
+            eta = np.where(
+                np.abs(way) > 1e-9 * np.maximum(np.abs(size), 1e-300), np.where(way > 0, np.inf, -np.inf), eta
+            )
         out[start:stop] = eta
     return out
 

@@ -32,16 +32,14 @@ def start(model: Model, rows: Rows, constant: int | None) -> Array:
     FitError
         if no start inside the domain is found; the message says to give `start=`
     """
-    level = float(model.family.link.function(np.float64(inside(model.family, rows))))
+    level = float(model.family.link.function(np.array(inside(model.family, rows))))
     offset = _mean_offset(model, rows, level)
     if constant is not None:
         theta = np.zeros(model.network.parameters)
         theta[constant] = level - offset
         candidates = [theta]
     else:
-        candidates = [
-            project(model, rows, lambda block: np.full_like(block.response, level) - _offset(block))
-        ]
+        candidates = [project(model, rows, lambda block: np.full_like(block.response, level) - _offset(block))]
     if constant is not None and rows.offset is None:
         return candidates[0]  # the link of a possible mean, in every row
     for theta in candidates:
@@ -65,29 +63,19 @@ def given(start: Any, names: tuple[str, ...]) -> Array:
         unless it is one finite number per column, in their order or by their names
     """
     what = f"start= takes {len(names)} finite numbers, in the order {listed(names, 12)}, or a Series or dict by name"
-    if (
-        isinstance(start, pd.Series)
-        and not isinstance(start.index, pd.RangeIndex)
-        or isinstance(start, Mapping)
-    ):
+    if isinstance(start, pd.Series) and not isinstance(start.index, pd.RangeIndex) or isinstance(start, Mapping):
         labels = dict(start.items())
         odd = [name for name in labels if name not in names]
         lacking = [name for name in names if name not in labels]
         if odd or lacking:
-            found = (
-                f"has {odd[0]!r}, which is no column.{nearest(odd[0], names)}"
-                if odd
-                else f"lacks {lacking[0]!r}."
-            )
+            found = f"has {odd[0]!r}, which is no column.{nearest(odd[0], names)}" if odd else f"lacks {lacking[0]!r}."
             raise ArgumentError(f"start= {found} {what}.")
         start = [labels[name] for name in names]
     beta = _as_numbers(start)
     if beta is None:
         raise ArgumentError(f"{what}; this holds something else than numbers.")
     if len(beta) != len(names) or not (np.abs(beta) < 1e100).all():
-        found = (
-            f"has {len(beta)} numbers" if len(beta) != len(names) else "has a nan, or a number beyond 1e100"
-        )
+        found = f"has {len(beta)} numbers" if len(beta) != len(names) else "has a nan, or a number beyond 1e100"
         raise ArgumentError(f"{what}; this {found}.")
     return beta
 

@@ -48,7 +48,7 @@ def null_deviance(model: Model, rows: Rows) -> float:
     if rows.offset is None:
         mean = float(rows.weights @ rows.response[:, 0] / rows.weights.sum())
         with np.errstate(divide="ignore", invalid="ignore"):
-            level = float(model.family.link.function(np.float64(mean)))
+            level = float(model.family.link.function(np.array(mean)))
         # no mean of this link is below 0: the nearest is 0, which only an infinite constant reaches
         return _constant_deviance(model.family, rows, -np.inf if np.isnan(level) else level)
     source = ArraySource(np.empty((rows.n, 0)), intercept=True)

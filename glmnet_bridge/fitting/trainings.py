@@ -192,16 +192,12 @@ def _method(given: object) -> Method:
     spelt = " ".join(given.lower().split()) if isinstance(given, str) else ""
     name = _ALIASES.get(spelt, spelt)
     if name not in METHODS:
-        raise ArgumentError(
-            f"Unknown learner {given!r}; there are {listed(list(METHODS), 10)}.{nearest(given, names)}"
-        )
+        raise ArgumentError(f"Unknown learner {given!r}; there are {listed(list(METHODS), 10)}.{nearest(given, names)}")
     return METHODS[name]
 
 
 def _refused(name: str, value: object, why: str, others: str) -> ArgumentError:
-    return ArgumentError(
-        f"{name}={value!r} cannot be used here: {why}. Leave it out, or use the learner {others}."
-    )
+    return ArgumentError(f"{name}={value!r} cannot be used here: {why}. Leave it out, or use the learner {others}.")
 
 
 def _whole(name: str, value: object, least: int) -> int:

@@ -121,7 +121,7 @@ def _gaussian(y: Array, w: Array, observed: Observed, dispersion: float) -> Arra
 
 def _gamma(y: Array, w: Array, observed: Observed, dispersion: float) -> Array:
     shape = 1.0 / dispersion
-    return w * (peak(np.float64(shape)) + np.log(shape) - np.log(y))
+    return w * (peak(np.array(shape)) + np.log(shape) - np.log(y))
 
 
 def _inverse_gaussian(y: Array, w: Array, observed: Observed, dispersion: float) -> Array:

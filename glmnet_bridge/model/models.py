@@ -74,9 +74,7 @@ class Model:
         eta = self.network.at(theta).forward(block.columns)[0]
         return eta if block.offset is None else eta + block.offset
 
-    def sums(
-        self, rows: Rows, theta: Array, want: str = "both", spans: list[tuple[int, int]] | None = None
-    ) -> Sums:
+    def sums(self, rows: Rows, theta: Array, want: str = "both", spans: list[tuple[int, int]] | None = None) -> Sums:
         """Log-likelihood, score and information at theta, added over rows.
 
         Parameters

@@ -235,9 +235,7 @@ class Network:
                     "Make the widths of neighbouring layers agree."
                 )
         if self.parameters != len(self.entries):
-            raise ArgumentError(
-                f"The network has {self.parameters} parameters but {len(self.entries)} names."
-            )
+            raise ArgumentError(f"The network has {self.parameters} parameters but {len(self.entries)} names.")
 
     @property
     def parameters(self) -> int:
@@ -287,9 +285,7 @@ def single_unit(columns: tuple[str, ...], layer: str = "") -> Network:
     return Network(Inputs(columns), (Affine(len(columns), 1, bias=False),), entries)
 
 
-def dense_entries(
-    layers: tuple[Any, ...], inputs: tuple[str, ...], outputs: tuple[str, ...] = ()
-) -> tuple[str, ...]:
+def dense_entries(layers: tuple[Any, ...], inputs: tuple[str, ...], outputs: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names for theta: `kernel[x]`, `bias`; with several units or layers `hidden.kernel[x, 2]`, `hidden.bias[2]`."""
     affine = [layer for layer in layers if isinstance(layer, Affine)]
     names: list[str] = []
@@ -386,9 +382,7 @@ class AffineBody:
             for i in range(k):
                 for j in range(k):
                     if w.ndim == 3 or i == j:
-                        pairs[:, i, :, j] = tape.gram(
-                            np.ascontiguousarray(w[:, i] if w.ndim == 2 else w[:, i, j])
-                        )
+                        pairs[:, i, :, j] = tape.gram(np.ascontiguousarray(w[:, i] if w.ndim == 2 else w[:, i, j]))
             gram = pairs.reshape(p * k, p * k)
         return gram if self.jacobian is None else self.jacobian.T @ gram @ self.jacobian
 

@@ -159,9 +159,7 @@ def test_columns_are_those_of_patsy(formula):
     expected = patsy.dmatrix(formula.replace("~(z < 1)", "(z >= 1)"), FRAME)
     info = expected.design_info
     design = Design.learn(one_sided(formula), VALUES)
-    assert [
-        name.replace("~(z < 1)", "(z >= 1)").replace("  ", " ") for name in design.names
-    ] == info.column_names
+    assert [name.replace("~(z < 1)", "(z >= 1)").replace("  ", " ") for name in design.names] == info.column_names
     assert same_bits(np.asarray(expected), design.matrix(VALUES))
     slices = {name.replace("~(z < 1)", "(z >= 1)").replace("  ", " "): where for name, where in design.terms}
     assert slices == dict(info.term_name_slices)
@@ -170,9 +168,7 @@ def test_columns_are_those_of_patsy(formula):
 def test_columns_named_like_functions_and_keywords_are_columns():
     names = ("C", "I", "Q", "np", "bs", "class", "log", "Sum")
     data = {name: VALUES["k"] + at for at, name in enumerate(names)}
-    design = Design.learn(
-        one_sided(" + ".join(names) + " + C(C, Sum) + I(I + bs) + np.log(np) + log(log)"), data
-    )
+    design = Design.learn(one_sided(" + ".join(names) + " + C(C, Sum) + I(I + bs) + np.log(np) + log(log)"), data)
     found = dict(zip(design.names, design.matrix(data).T, strict=True))
     assert all(np.array_equal(found[name], data[name]) for name in names)
     assert np.array_equal(found["np.log(np)"], np.log(data["np"]))
@@ -370,9 +366,7 @@ def test_transforms_that_fail_name_labels_and_causes():
     index = pd.Index(["anna", "bert", "carl", "dora"])
     data = {"x": np.array([1.0, 0.0, 2.0, -1.0])}
     design = Design.learn(one_sided("np.log(x)"), data)
-    with pytest.raises(
-        DataError, match=r"'np.log\(x\)' gives -inf in 2 rows \(bert, dora\), as x = 0.0 there"
-    ):
+    with pytest.raises(DataError, match=r"'np.log\(x\)' gives -inf in 2 rows \(bert, dora\), as x = 0.0 there"):
         design.encode(data, index=index)
 
 
@@ -478,9 +472,7 @@ def test_unseen_rows_are_nan_on_request(formula):
 
 
 def test_a_logarithm_of_zero_is_nan_on_request():
-    design = Design.learn(
-        one_sided("np.log(x) + g"), {"x": np.array([1.0, 2.0]), "g": pd.Categorical(["a", "b"])}
-    )
+    design = Design.learn(one_sided("np.log(x) + g"), {"x": np.array([1.0, 2.0]), "g": pd.Categorical(["a", "b"])})
     found = design.matrix({"x": np.array([0.0, 2.0]), "g": pd.Categorical(["b", "b"])}, unseen="nan")
     assert np.isnan(found[0]).all()
     assert found[1].tolist() == [1.0, 1.0, np.log(2.0)]

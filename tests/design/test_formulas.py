@@ -413,9 +413,7 @@ def test_any_text_is_read_or_refused(text):
 @settings(max_examples=100)
 @given(
     st.lists(
-        st.sampled_from(
-            ["x", "k", "b", "g", "2", "0.5", "'a'", "+", "-", "*", "**", "/", "//", "%", "(", ")", "&"]
-        )
+        st.sampled_from(["x", "k", "b", "g", "2", "0.5", "'a'", "+", "-", "*", "**", "/", "//", "%", "(", ")", "&"])
         | st.sampled_from(["==", "<", "~", "np.log", "I", "C", ",", "np.where", "[", "]", "np.power"]),
         max_size=12,
     )

