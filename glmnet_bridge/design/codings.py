@@ -111,7 +111,8 @@ def code_terms(formula: Formula, learnt: Mapping[str, Learnt]) -> tuple[Coded, .
     try:
         (info,) = design_matrix_builders([list(formula.terms)], lambda: iter([specimens]), EvalEnvironment([]))
     except PatsyError as error:
-        raise FormulaError(f"The factors cannot be coded: {error}") from error
+        known = [f"{code}: {listed(each.levels)}" for code, each in learnt.items() if each.categorical]
+        raise FormulaError(f"The factors cannot be coded: {error}. The levels are {'; '.join(known)}.") from error
     factors = {term.name(): [learnt[factor.name()] for factor in term.factors] for term in formula.terms}
     widths = {term.name(): sum(part.num_columns for part in parts) for term, parts in info.term_codings.items()}
     _check_width(widths, factors)

@@ -310,9 +310,10 @@ def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:
     made = columns[at[0]][~np.isfinite(columns[at[0]])][0]
     causes = [f"{name} = {scope.values[name][at[0]]}" for name in sorted(expression.names)]
     where = f"{len(at)} row{'s'[: len(at) - 1]} ({listed(row_labels(at, scope.index))})"
+    hint = ", such as np.log1p(x) where zeros are meant" if made == -np.inf else ""
     raise DataError(
         f"{expression.code!r} gives {made} in {where}, as {listed(causes)} there. Drop those rows, or "
-        "transform the column differently, such as np.log1p(x) where zeros are meant."
+        f"transform the column differently{hint}."
     )
 
 
@@ -342,8 +343,8 @@ def _check_kind(value: Value, factor: Learnt) -> None:
     inner = value.values if isinstance(value, Boxed) else value
     if _is_numeric(inner) and all(isinstance(level, str) for level in factor.levels):
         raise DataError(
-            f"Column {factor.expression.code!r} holds numbers in the new data; the model learnt the levels "
-            f"{listed(factor.levels)}."
+            f"{factor.expression.code!r} is a number in the new data; the model learnt the levels "
+            f"{listed(factor.levels)}. Give these levels as text."
         )
 
 

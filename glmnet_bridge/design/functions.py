@@ -58,6 +58,7 @@ RESERVED = frozenset(["C", "I", "Q", *FORMS, *CONTRASTS, *STATEFUL, *BARE, "np",
 R_WORDS = {
     "factor": "C(x)",
     "as.factor": "C(x)",
+    "cbind": "successes(k, m), of m trials, or k + f, successes and failures",
     "as.numeric": "x",
     "ns": "cr(x, df=4)",
     "s": "cr(x, df=4)",

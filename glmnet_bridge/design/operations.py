@@ -63,7 +63,10 @@ def finite(value: np.ndarray, text: str, index: pd.Index | None) -> np.ndarray:
 def boolean(value: Value, text: str) -> Value:
     """True or False per row."""
     if not is_bool(value):
-        raise DataError(f"{text}: & | and ~ join conditions such as (x > 1) & (y < 2), not numbers.")
+        raise DataError(
+            f"{text}: & | and ~ join conditions such as (x > 1) & (y < 2), not numbers. (Random effects, (1 | g), "
+            "are not supported; write C(g).)"
+        )
     return value
 
 

@@ -163,6 +163,11 @@ class BSpline:
         inner = _inner_knots(x, settings, degree)
         if np.any(inner < lower) or np.any(inner > upper):
             raise DataError(f"{key}: the knots {inner.tolist()} do not lie between the bounds {lower:g} and {upper:g}.")
+        if np.any(inner == upper):
+            raise DataError(
+                f"{key}: a knot falls on the upper bound {upper:g}, because too few rows lie below it. "
+                "Use a smaller df=, give knots=, or make a factor of the column by C()."
+            )
         knots = np.sort(np.concatenate(([lower, upper] * (degree + 1), inner)))
         return cls(knots, degree, 0 if settings.get("include_intercept", False) else 1)
 

@@ -428,7 +428,7 @@ TRAPS = {
     "text for numbers": ({"x": pd.Categorical(["1", "2"])}, "needs numbers"),
     "numbers for text": (
         {"g": np.array([1.0, 2.0])},
-        "'g' holds numbers in the new data; the model learnt the levels a, b, c",
+        "'g' is a number in the new data; the model learnt the levels a, b, c",
     ),
     "outside the knots": (
         {"x": np.array([1.0, 12.5])},

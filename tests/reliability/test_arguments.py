@@ -112,7 +112,8 @@ def test_a_maxiter_too_small() -> None:
         {"family": "poisson", "tol": np.float32(1e-6)}, {"family": "poisson", "max_steps": np.int64(30)},
         {"family": "poisson", "start": pd.Series({"x1": 0.5, "Intercept": 0.1})},
         {"family": "poisson", "tol": 1e-300}, {"family": "poisson", "penalty": gb.penalties.ridge(0)},
-        {"family": "poisson", "start": (0, 0)}, {"family": "poisson", "offset": 0}, {"family": "poisson", "prior_weights": 1},
+        {"family": "poisson", "start": (0, 0)}, {"family": "poisson", "offset": 0},
+        {"family": "poisson", "prior_weights": 1},
     ],
 )  # fmt: skip
 def test_the_same_in_other_words(given: dict[str, Any]) -> None:

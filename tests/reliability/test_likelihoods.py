@@ -19,7 +19,9 @@ RARE = np.isin(np.arange(60), np.flatnonzero(Y == 1)[:4]).astype(int)
 
 SEPARATED = {
     "complete_separation": ("y ~ x1 + x2", {"y": (X1 > 0) * 1}, "binomial", None, {"x1": np.inf}, ()),
-    "separation_with_a_gap": ("y ~ x1", {"y": (X1 > 0) * 1, "x1": X1 + np.sign(X1)}, "binomial", None, {"x1": np.inf}, ()),
+    "separation_with_a_gap": (
+        "y ~ x1", {"y": (X1 > 0) * 1, "x1": X1 + np.sign(X1)}, "binomial", None, {"x1": np.inf}, (),
+    ),
     "separation_backwards": ("y ~ x1", {"y": (X1 < 0) * 1}, "binomial", None, {"x1": -np.inf}, ()),
     "separation_probit": ("y ~ x1", {"y": (X1 > 0) * 1}, "binomial", "probit", {"x1": np.inf}, ()),
     "separation_cloglog": ("y ~ x1", {"y": (X1 > 0) * 1}, "binomial", "cloglog", {"x1": np.inf}, ()),
@@ -143,10 +145,12 @@ INTERIOR = {
     "identity_interior": (steps(5, 15, 29, 44), "identity", np.positive),
     "probit_tails": (put(x=X1.where(DATA.index > 0, 60.0), y=Y.where(DATA.index > 0, 0)), "probit", stats.norm.cdf),
     "cauchit_outlier": (
-        put(x=X1.where(DATA.index > 0, 50.0), y=Y.where(DATA.index > 0, 0)), "cauchit", lambda e: 0.5 + np.arctan(e) / np.pi,
+        put(x=X1.where(DATA.index > 0, 50.0), y=Y.where(DATA.index > 0, 0)),
+        "cauchit", lambda e: 0.5 + np.arctan(e) / np.pi,
     ),
     "cloglog_extreme": (
-        put(x=X1, y=(8 * X1 + np.random.default_rng(0).normal(size=60) > 0) * 1), "cloglog", lambda e: -np.expm1(-np.exp(e)),
+        put(x=X1, y=(8 * X1 + np.random.default_rng(0).normal(size=60) > 0) * 1),
+        "cloglog", lambda e: -np.expm1(-np.exp(e)),
     ),
     "loglog": (put(x=X1), "loglog", lambda e: np.exp(-np.exp(-e))),
     "near_separated": (
@@ -154,7 +158,7 @@ INTERIOR = {
         "logit", lambda e: 1 / (1 + np.exp(-e)),
     ),
     "nearer_separated": (
-        pd.DataFrame({"x": np.r_[np.linspace(-1, 1, 100), 0.001, -0.001], "y": np.r_[np.linspace(-1, 1, 100) > 0, 0, 1] * 1}),
+        pd.DataFrame({"x": np.r_[(grid := np.linspace(-1, 1, 100)), 0.001, -0.001], "y": np.r_[grid > 0, 0, 1] * 1}),
         "logit", lambda e: 1 / (1 + np.exp(-e)),
     ),
 }  # fmt: skip
@@ -172,19 +176,15 @@ def test_interior_maximum(name: str) -> None:
 
 
 def test_probit_far_in_the_tail() -> None:
-    random = np.random.default_rng(8)
-    x = np.r_[12.0, random.normal(size=300)]
-    y = np.r_[0, x[1:] + 0.15 * random.normal(size=300) > 0] * 1
-    data = pd.DataFrame({"x": x, "y": y})
-    fit = gb.glm("y ~ x", data, link="probit")
-    assert fit.predict(kind="link")[0] > 8.0
+    x = np.random.default_rng(8).normal(size=3000)
+    y = x + 0.15 * np.random.default_rng(9).normal(size=3000) > 0
+    x, y = np.r_[3.0, x], np.r_[0, y] * 1
+    fit = gb.glm("y ~ x", pd.DataFrame({"x": x, "y": y}), link="probit")
+    eta = fit.predict(kind="link").to_numpy()
+    assert eta[0] > 8.0 and fit.converged
     sign = 2.0 * y - 1.0
-    ratio = sign * np.exp(stats.norm.logpdf(x_eta(fit)) - stats.norm.logcdf(sign * x_eta(fit)))
+    ratio = sign * np.exp(stats.norm.logpdf(eta) - stats.norm.logcdf(sign * eta))
     np.testing.assert_allclose(design(x).T @ ratio, 0.0, atol=1e-8)
-
-
-def x_eta(fit: object) -> np.ndarray:
-    return fit.predict(kind="link").to_numpy()
 
 
 def test_separation_is_not_claimed_at_a_hair() -> None:
@@ -270,6 +270,28 @@ def test_far_starts(start: list[float]) -> None:
     fit, plain = gb.glm("y ~ x1", DATA, start=start), gb.glm("y ~ x1", DATA)
     np.testing.assert_allclose(fit.params, plain.params, rtol=1e-12)
     np.testing.assert_allclose(fit.bse, plain.bse, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("formula", "family", "column"), [("y ~ x1", "binomial", "y"), ("k ~ x1", "poisson", "k")])
+def test_a_ridge_does_not_hold_the_free_intercept(formula: str, family: str, column: str) -> None:
+    data = put(**{column: 0})
+    fit = warned(
+        lambda: gb.glm(formula, data, family, penalty=gb.penalties.ridge(1.0)), "Intercept -> -inf", "x1 stays"
+    )
+    assert fit.params["Intercept"] == -np.inf and fit.params["x1"] == 0
+    assert gb.glm(formula, data, family, penalty=gb.penalties.ridge(1.0, intercept=True)).converged
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "link"), [("y ~ x", "binomial", "log"), ("k ~ x", "poisson", "identity")]
+)
+def test_rows_without_weight_bound_nothing(formula: str, family: str, link: str) -> None:
+    far = -500.0 if link == "identity" else 500.0
+    data = put(x=np.where(DATA.index == 0, far, 0.1 * X1), y=steps(15, 25)["y"].to_numpy()[20:80])
+    fit = gb.glm(formula, data, family, link, prior_weights=(DATA.index > 0) * 1)
+    rest = gb.glm(formula, data[1:], family, link)
+    np.testing.assert_allclose(fit.params, rest.params, rtol=1e-9)
+    np.testing.assert_allclose(fit.bse, rest.bse, rtol=1e-9)
 
 
 def test_leverage_of_one_row_is_separation() -> None:

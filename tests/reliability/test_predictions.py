@@ -45,7 +45,7 @@ REFUSED = {
     "predict_missing_column": ("plain", lambda f: f.predict(DATA[["x1", "g"]]), ["no column 'x2'"]),
     "predict_text_for_number": ("plain", lambda f: f.predict(put(x1="hello")), ["'x1'", "text", "pd.to_numeric"]),
     "numbers_as_text": ("plain", lambda f: f.predict(put(x1="1.5")), ["'x1' holds numbers stored as text"]),
-    "number_for_text": ("plain", lambda f: f.predict(put(g=1.0)), ["(g)", "a, b, c"]),
+    "number_for_text": ("plain", lambda f: f.predict(put(g=1.0)), ["'C(g)'", "number", "a, b, c"]),
     "unseen_level": ("plain", lambda f: f.predict(with_value("g", "d")), ["'g' has level 'd'", "row 1", "a, b, c"]),
     "unseen_number": ("numbered levels", lambda f: f.predict(put(k=7)), ["'k'", "7", "0, 1, 2"]),
     "level_as_text": ("numbered levels", lambda f: f.predict(put(k=K.map(str))), ["'k'", "text"]),

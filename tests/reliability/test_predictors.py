@@ -68,6 +68,8 @@ REFUSED = {
     "x_log_zero": (lambda: gb.glm("y ~ np.log(k)", DATA), ["'np.log(k)' gives -inf", "k = 0", "log1p"]),
     "x_log_negative": (lambda: gb.glm("y ~ np.log(x1)", DATA), ["'np.log(x1)' gives nan", "x1"]),
     "x_divided_by_zero": (lambda: gb.glm("y ~ I(1 / k)", DATA), ["I(1 / k)", "inf", "k = 0"]),
+    "x_integer_divided_by_zero": (lambda: gb.glm("y ~ I(k // m)", put(m=DATA["k"] * 0)), ["I(k // m)", "m = 0"]),
+    "x_integer_modulo_zero": (lambda: gb.glm("y ~ I(k % m)", put(m=DATA["k"] * 0)), ["I(k % m)", "m = 0"]),
     "x_overflow": (lambda: gb.glm("y ~ np.exp(b)", put(b=1000 * X1)), ["np.exp(b)", "inf"]),
     "name_twice": (lambda: gb.glm("y ~ x1", twice()), ["2 columns have the name 'x1'", "rename"]),
     "caller_variable_captured": (lambda: gb.glm("y ~ captured", DATA), ["no column 'captured'", "x1, x2, g"]),
@@ -152,7 +154,10 @@ def test_small_integers_do_not_overflow(formula: str) -> None:
     same(fit, gb.glm(formula, put(a=a.astype(float), b=b.astype(float))))
 
 
-@pytest.mark.parametrize("formula", ["y ~ I(a - b)", "y ~ I(a * b)", "y ~ I(a**8)", "y ~ I(a // 7 - 3)", "y ~ I(-b)"])
+@pytest.mark.parametrize(
+    "formula",
+    ["y ~ I(a - b)", "y ~ I(a * b)", "y ~ I(a**8)", "y ~ I(a // 7 - 3)", "y ~ I(-b)", "y ~ np.reciprocal(a + 1)"],
+)
 def test_unsigned_and_large_integers_do_not_wrap(formula: str) -> None:
     a, b = np.arange(60, dtype="uint8"), np.arange(60, dtype="uint8")[::-1].copy()
     same(gb.glm(formula, put(a=a, b=b)), gb.glm(formula, put(a=a.astype(float), b=b.astype(float))))

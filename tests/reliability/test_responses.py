@@ -207,7 +207,7 @@ def test_tiny_means() -> None:
     agrees(fit, "k ~ x1", data, "Poisson", exposure=np.full(60, 1e-12))
 
 
-@pytest.mark.parametrize("unit", [1e-100, 1e-8, 1e8, 1e100])
+@pytest.mark.parametrize("unit", [1e-70, 1e-8, 1e8, 1e70])
 def test_the_unit_of_a_real_response(unit: float) -> None:
     plain, fit = gb.glm("z ~ x1", DATA, "gaussian"), gb.glm("z ~ x1", put(z=DATA["z"] * unit), "gaussian")
     np.testing.assert_allclose(fit.params / unit, plain.params, rtol=1e-12)
