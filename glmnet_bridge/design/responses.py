@@ -74,9 +74,12 @@ class Response:
         if self.kind == "proportion":
             return f"P(success) from the proportion {written}"
         if self.kind == "successes":
-            plain = "successes + failures"
-            words = f" ({plain})" if len(self.expressions) == 2 and self.name != plain else ""
-            return f"P(success) from {self.name}{words}"
+            if len(self.expressions) == 2:
+                good, bad = self.expressions
+                counted = f"{good.code} successes and {bad.code} failures"
+                return f"P(success) from {'successes and failures' if good.code == 'successes' else counted}"
+            good, total = self.expressions[0].arguments
+            return f"P(success) from {good.code} successes of {total.code} trials"
         return f"mean of {written}" + (" (True = 1)" if self.levels else "")
 
     def values(

@@ -32,6 +32,8 @@ Array = np.ndarray
 SUSPECT = 1e-9
 # with a standard error beyond this (columns and weights of unit size) the estimate may be on its way to infinity
 LOST = 1e4
+# steps on a subsample are not counted: who allows fewer than this wants them counted
+ENOUGH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,7 @@ def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]],
     else:
         theta = problem.own_axes().own(start if problem.kept is None else start[problem.kept])
     path = None
-    if large.worthwhile(model, problem.rows):
+    if problem.limits.max_steps >= ENOUGH and large.worthwhile(model, problem.rows):
         path = large.solve(objective, model, problem.rows, theta, problem.limits.tol, problem.limits.max_steps)
     if path is None:
         polish = problem.rows.n * len(theta) < 400_000

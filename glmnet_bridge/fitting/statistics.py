@@ -47,6 +47,8 @@ def null_deviance(model: Model, rows: Rows) -> float:
         return _constant_deviance(model.family, rows, 0.0)
     if rows.offset is None:
         mean = float(rows.weights @ rows.response[:, 0] / rows.weights.sum())
+        if model.family.distribution.support in ("binomial", "count") and mean in (0.0, 1.0) and _all_equal(rows):
+            return 0.0  # every row is at the edge of the range, where the constant fits it exactly
         with np.errstate(divide="ignore", invalid="ignore"):
             level = float(model.family.link.function(np.array(mean)))
         # no mean of this link is below 0: the nearest is 0, which only an infinite constant reaches
@@ -67,7 +69,12 @@ def _constant_deviance(family: Family, rows: Rows, level: float) -> float:
         w = block.weights[:, None]
         return float(np.sum(w * local, where=w > 0))
 
-    return -2.0 * rows.sum(part)
+    return -2.0 * rows.sum(part) + 0.0
+
+
+def _all_equal(rows: Rows) -> bool:
+    y = rows.response[rows.weights > 0]
+    return bool((y == y[0]).all())
 
 
 def tail(statistic: Array, residual_df: float | None) -> Array:

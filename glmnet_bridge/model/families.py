@@ -95,8 +95,8 @@ class Family:
         return f"{self.name}(link={self.link.name!r})"
 
     def local(self, y: Array, eta: Array) -> Any:
-        """Log-likelihood, score, expected and observed information of each row `(m, k)`."""
-        return self.kernel(y, eta)
+        """Log-likelihood, score, expected and observed information of each row `(m, k)`; numbers will do, too."""
+        return self.kernel(np.asarray(y, dtype=float), np.asarray(eta, dtype=float))
 
     def score(self, y: Array, eta: Array) -> Array:
         """`local(y, eta).score`, by the kernel's shorter way where it has one."""

@@ -130,8 +130,8 @@ GROUPS = {"k": [3, 0, 2], "f": [1, 4, 0], "m": [4, 4, 2], "share": [0.75, 0.0, 1
 @pytest.mark.parametrize(
     ("left", "trials", "describes"),
     [
-        ("successes(k, m)", None, "P(success) from successes(k, m)"),
-        ("k + f", None, "P(success) from k + f (successes + failures)"),
+        ("successes(k, m)", None, "P(success) from k successes of m trials"),
+        ("k + f", None, "P(success) from k successes and f failures"),
         ("share", [4, 4, 2], "P(success) from the proportion share"),
         ("I(k / m)", [4, 4, 2], "P(success) from the proportion k / m"),
     ],
@@ -334,7 +334,7 @@ def test_a_proportion_demands_its_trials():
         (pd.Series([0, 1, 1], name="low weight"), {}, [0, 1, 1], "P(low weight = 1)"),
         (pd.Categorical(["b", "a", "a"], ["b", "a"]), {}, [0, 1, 1], "P(y = 'a')"),
         ([0.5, 0, 1], {"trials": 4}, [0.5, 0, 1], "P(success) from the proportion y"),
-        ([[2, 2], [0, 4], [4, 0]], {}, [0.5, 0, 1], "P(success) from successes + failures"),
+        ([[2, 2], [0, 4], [4, 0]], {}, [0.5, 0, 1], "P(success) from successes and failures"),
     ],
 )
 def test_responses_without_a_frame(y, options, expected, describes):
@@ -379,5 +379,5 @@ def test_classes():
     assert np.isnan(text.classes(np.array([0.2, NAN]))[1])
     assert learn("y", {"y": [0, 1]})[0].classes(np.array([0.2, 0.5]), threshold=0.6).tolist() == [0, 0]
     assert learn("y", {"y": [True, False]})[0].classes(np.array([0.7])).tolist() == [True]
-    with pytest.raises(ArgumentError, match=r"P\(success\) from successes\(k, m\)"):
+    with pytest.raises(ArgumentError, match="k successes of m trials"):
         learn("successes(k, m)", GROUPS)[0].classes(np.array([0.5]))

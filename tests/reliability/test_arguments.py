@@ -103,6 +103,14 @@ def test_a_maxiter_too_small() -> None:
     np.testing.assert_allclose(newton.params, [0.1, 0.3], rtol=1e-15)
 
 
+def test_few_steps_among_many_rows() -> None:
+    x = np.random.default_rng(0).normal(size=30_000)
+    data = pd.DataFrame({"x": x, "y": (x + np.random.default_rng(1).logistic(size=30_000) > 1) * 1})
+    fit = warned(lambda: gb.glm("y ~ x", data, max_steps=0, start=[0.5, 0.25]), "0 steps", "max_steps=")
+    assert fit.params.tolist() == [0.5, 0.25]
+    warned(lambda: gb.glm("y ~ x", data, max_steps=1), "1 step", "max_steps=")
+
+
 @pytest.mark.parametrize(
     "given",
     [
