@@ -335,15 +335,16 @@ def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate
     """The fit that separated data tend to: rows at infinity fit perfectly, the others decide what stays finite."""
     rest = replace(problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights)))
     some = (rest.rows.weights > 0).any()
-    staying = np.union1d(_rank(rest).kept, _held(problem)) if some else np.array([], dtype=int)
+    staying = np.union1d(_rank(rest).kept, _held(problem)) if some else _held(problem)
     if problem.kept is not None:
         staying = np.intersect1d(staying, problem.kept)
     rest = replace(rest, kept=staying)
-    if len(staying):
+    if some and len(staying):
         path = _solve(rest, None, watch=None)
     else:
-        sums = Sums(0.0, np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)))
-        path = irls.Path(irls.Point(np.zeros(0), sums, 0.0, decrement=0.0), (), "converged")
+        p = len(staying)  # penalised columns, which nothing but the penalty speaks of
+        sums = Sums(0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p)))
+        path = irls.Path(irls.Point(np.zeros(p), sums, 0.0, decrement=0.0), (), "converged")
     ended = _finished(rest, path, ranks)
     return replace(ended, outcome="separated", separation=found, rank=ranks)
 

@@ -62,6 +62,8 @@ class Slice:
         block = None if info is None else info[np.ix_(self.at, self.at)]
         if block is None or not np.linalg.det(block) > 0:
             raise ArgumentError("The likelihood is flat along these parameters; there are no contours to draw.")
+        if not self.dispersion > 0:
+            raise ArgumentError("The model fits every row exactly: the likelihood has no contours to draw.")
         return np.sqrt(np.diag(np.linalg.inv(block)) * self.dispersion)
 
     @property
@@ -184,7 +186,7 @@ def _regions(ax: Axes, near: pd.DataFrame, labelled: bool) -> None:
 def _outer(ax: Axes, part: pd.DataFrame) -> None:
     """Lines beyond the likelihood regions, each at twice the drop of the one before."""
     x, y, drop = _table(part)
-    most, first = float(np.nanmax(drop)), 2.0 * LEVELS[-1]
+    most, first = float(drop[np.isfinite(drop)].max(initial=0.0)), 2.0 * LEVELS[-1]
     count = min(int(np.floor(np.log2(most / first))) + 1 if most > first else 0, 12)
     if count:
         ax.contour(

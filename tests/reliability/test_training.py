@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,3 +112,31 @@ def test_bridges_of_hard_fits() -> None:
     assert found.table.set_index("glm_term").loc["c", "status"] == "redundant"
     found = gb.bridge("y ~ x1 + C(g)", DATA)
     assert (found.table["status"] == "exact").all() and (found.table["distance"] == 0).all()
+
+
+SHOWN = {
+    "separated": lambda: gb.bridge("y ~ x1 + C(g)", put(y=np.where(DATA["g"] == "b", 0, DATA["y"]))),
+    "no events": lambda: gb.bridge("y ~ x1", put(y=0)),
+    "no events, ridge": lambda: gb.bridge("y ~ x1", put(y=0), penalty=gb.penalties.ridge(1.0)),
+    "aliased": lambda: gb.bridge("y ~ x1 + x2 + c", put(c=DATA["x1"] + DATA["x2"])),
+    "edge": lambda: gb.bridge("y ~ x1 + x2", DATA, link="log"),
+    "constant": lambda: gb.bridge("v ~ x1", put(v=3.0), "gaussian"),
+    "as many columns as rows": lambda: gb.bridge("z ~ x1 + x2 + y", DATA.iloc[[0, 1, 2, 40]], "gaussian"),
+    "one row": lambda: gb.bridge("z ~ 1", DATA.iloc[:1], "gaussian"),
+    "unfinished": lambda: gb.bridge("y ~ x1", DATA, max_steps=0),
+    "diverged": lambda: gb.bridge(
+        "k ~ x1", DATA, "poisson", train="gradient descent", learning_rate=1e6, random_state=0
+    ),
+    "level named as code": lambda: gb.bridge("y ~ C(g) + C(h)", put(h=np.resize(["<script>x</script>", "100%_$"], 60))),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_hard_fits_can_be_shown(name: str, tmp_path: Path) -> None:
+    found = SHOWN[name]() if name == "level named as code" else warned(SHOWN[name])
+    assert len(str(found.summary())) > 100 and len(repr(found)) > 50
+    assert len(found.glm.tidy()) == len(found.glm.params) and len(found.glm.glance()) == 1
+    found.glm.augment()
+    for kind in ("html", "md", "tex"):
+        found.report(tmp_path / f"report.{kind}")
+    assert "<script" not in (tmp_path / "report.html").read_text(encoding="utf-8")
