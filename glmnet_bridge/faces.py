@@ -17,7 +17,7 @@ import pandas as pd
 
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import covariances
-from glmnet_bridge.mapping import concepts, views
+from glmnet_bridge.mapping import concepts, verdicts, views
 from glmnet_bridge.plots import Plots, output_activation, spreads
 from glmnet_bridge.report import canvas, diagrams, maps, sentences, summaries
 from glmnet_bridge.report.documents import Document, writable
@@ -26,15 +26,17 @@ from glmnet_bridge.report.sections import Figure
 from glmnet_bridge.report.summaries import Facts
 
 
-def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
-    """What the documents of a fit say."""
+def facts(fit: Any, level: float = 0.95, vcov: str | None = None, measured: bool = False) -> Facts:
+    """What the documents of a fit say; where a verdict has `measured` its distance, the outcome leaves it out."""
     estimate, family = fit.estimate, fit.family
     free = family.distribution.free_dispersion
-    penalised = estimate.model.penalty.strength > 0
+    optimum = sentences.optimum(estimate.model.network.affine, estimate.model.penalty.strength > 0)
+    coefficients = _coefficients(fit, level, vcov)
+    known = bool(coefficients["std_error"].notna().any())
     return Facts(
         modelled=fit.modelled,
         formula=fit.formula,
-        coefficients=_coefficients(fit, level, vcov),
+        coefficients=coefficients,
         level=level,
         heading="coefficient" if estimate.model.network.affine else "weight",
         statistic="t" if free else "z",
@@ -45,12 +47,16 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None) -> Facts:
             **{name: getattr(fit, name) for name in ("df_resid", "llf", "deviance", "null_deviance", "aic", "bic")},
             "distance": fit.distance_to_mle,
         },
-        settings=_settings(fit, vcov or "expected"),
+        settings=_settings(fit, vcov or "expected", known),
         outcome=sentences.outcome(
-            fit.outcome, len(estimate.trace) - 1, estimate.trace.method, fit.distance_to_mle, penalised
+            fit.outcome,
+            len(estimate.trace) - 1,
+            estimate.trace.method,
+            np.nan if measured else fit.distance_to_mle,
+            optimum,
         ),
-        warnings=_warnings(fit),
-        notes=_notes(fit, level, vcov or "expected"),
+        warnings=_warnings(fit, measured),
+        notes=_notes(fit, level, vcov or "expected", known),
         entries=entries(fit),
     )
 
@@ -65,36 +71,39 @@ def _coefficients(fit: Any, level: float, vcov: str | None) -> pd.DataFrame:
     return plain.reindex(columns=[*found.columns, "state"])
 
 
-def _settings(fit: Any, vcov: str) -> dict[str, str]:
+def _settings(fit: Any, vcov: str, known: bool) -> dict[str, str]:
     penalty = fit.estimate.model.penalty
-    found = {
-        "Dispersion": sentences.dispersion(fit.dispersion, fit.family.distribution.free_dispersion),
-        "Standard errors": f"{vcov} information",
-    }
+    found = {"Dispersion": sentences.dispersion(fit.dispersion, fit.family.distribution.free_dispersion)}
+    if known:
+        found["Standard errors"] = f"{vcov} information"
     return {**found, "Penalty": repr(penalty)} if penalty.strength > 0 else found
 
 
-def _warnings(fit: Any) -> tuple[str, ...]:
+def _warnings(fit: Any, measured: bool) -> tuple[str, ...]:
     """What comes before any number: a fit without maximum says so first."""
     estimate = fit.estimate
     if estimate.separation is not None:
         return (estimate.separation.sentence(fit.names, fit.family),)
     if fit.outcome == "boundary":
         return (sentences.edge(fit.family.link.name),)
+    if fit.outcome == "as given":
+        return ()
     if not estimate.converged:
-        return (estimate.note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",)
+        note = sentences.without_distance(estimate.note) if measured else estimate.note
+        return (note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",)
     return (sentences.exact(),) if fit.family.distribution.free_dispersion and not fit.dispersion > 0 else ()
 
 
-def _notes(fit: Any, level: float, vcov: str) -> tuple[str, ...]:
+def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
     """Conditions of the numbers; the last one speaks of the network."""
     sample, family, penalty = fit.sample, fit.family, fit.estimate.model.penalty
     design = getattr(fit.recipe, "design", None)
     free = family.distribution.free_dispersion
     given = [part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)]
     loss = concepts.mean_losses(fit.estimate, sample)[0]
-    limits = sentences.conditions("t" if free else "z", free, vcov, level)
+    limits = sentences.conditions("t" if free else "z", free, vcov, level) if known else ""
     found = (
+        sentences.as_given() if fit.outcome == "as given" else "",
         sentences.rows(fit.rows_dropped, sample.n),
         sentences.aliased(fit.aliased),
         "" if design is None else sentences.unused(design.unused),
@@ -162,15 +171,19 @@ def report(fit: Any, path: str | os.PathLike[str]) -> Path:
 def map_facts(bridge: Any) -> MapFacts:
     """What the documents of a bridge say."""
     shared = bridge.glm.estimate is bridge.network.estimate
+    map_, apart = bridge.correspondence, bridge.distances
+    measured = map_ is not None and apart is not None and verdicts.measured(map_, apart)
+    unfinished = shared and measured and not bridge.glm.converged
     return MapFacts(
-        glm=facts(bridge.glm),
-        network=None if shared else facts(bridge.network),
+        glm=facts(bridge.glm, measured=unfinished),
+        network=None if shared else facts(bridge.network, measured=measured),
         table=bridge.table,
         verdict=bridge.verdict,
         concepts=bridge.concepts,
         redundant=bridge.redundant,
         layers=bridge.network.layers(),
         notes=tuple(bridge.notes),
+        measured=measured,
     )
 
 
@@ -226,9 +239,10 @@ def drawings(plot: Plots) -> tuple[Figure, ...]:
         ("coefficients", plot.coefficients, "Coefficients with confidence limits",
          "Each coefficient with its limits."),
         ("loss", plot.loss, "Mean loss and distance to the optimum at each step",
-         "How the estimate was reached: the mean loss, and how many standard errors were still to go."),
+         "The way to the estimate: the mean loss after each step or epoch, and how many standard errors were "
+         "still to go."),
         ("contours", plot.contours, "Contours of the likelihood with the path of each fit",
-         "The likelihood around the estimate, and the way to it."),
+         "The likelihood around its maximum, and the way of each fit towards it."),
     ]  # fmt: skip
     made = ((name, alt, caption, _drawn(draw)) for name, draw, alt, caption in found)
     return tuple(Figure(canvas.svg(figure, name), alt, caption) for name, alt, caption, figure in made if figure)

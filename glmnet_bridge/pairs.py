@@ -88,8 +88,7 @@ class Bridge:
     def concepts(self) -> pd.DataFrame:
         """Each idea of the GLM beside its name in the network, with its value: `glm, network, value`."""
         found = self.network
-        inputs = len(found.estimate.model.network.inputs.names)
-        return concepts.concepts(found.estimate, found.sample, found.dispersion, inputs)
+        return concepts.concepts(found.estimate, found.sample, found.dispersion)
 
     @functools.cached_property
     def verdict(self) -> str:
@@ -134,9 +133,10 @@ class Bridge:
                 f"(log-likelihood {self.union.llf:.4f})."
             )
         if self.checks is not None:
+            rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
             out.append(
-                f"Network and GLM agree to {max(self.checks.rows, self.checks.random):.1g} on the rows (relative), "
-                f"the covariances by both routes to {self.checks.covariance:.1g} SE."
+                f"Network and GLM agree to {rows} on the rows (relative), the covariances by both routes to "
+                f"{verdicts.rounding(self.checks.covariance)} SE."
             )
         return tuple(out)
 

@@ -83,8 +83,8 @@ class Plots:
     def curve_data(self, variable: str | None = None, *, points: int = 200, level: float = 0.95) -> pd.DataFrame:
         """`view, x, estimate, conf_low, conf_high` over one numeric variable, the others held fixed.
 
-        Numbers are held at their mean, levels at the most common one. Without `variable` it is the
-        first numeric one of the formula.
+        Numbers are held at their mean, levels and numbers of two values at the most common one. Without
+        `variable` it is the first numeric one of the formula.
         """
         reader = self._variables
         name = reader.numeric(variable)
@@ -210,6 +210,10 @@ class Plots:
             paths,
             names=names,
             centre=part.centre,
+            units={
+                _solver_name(view, fit): sentences.unit(fit.estimate.trace.method)
+                for view, fit in affine(self._distinct)
+            },
             below=f"blue: 50, 90, 95, 99 % likelihood regions{fixed}",
             ax=ax,
         )

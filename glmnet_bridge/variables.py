@@ -1,7 +1,7 @@
 """Variables: the data of a fit by variable, and rows made of typical values, for figures.
 
 A curve over one variable needs rows in which all others are held at something: numbers at their
-mean, levels at the most common one. A `Fit` is read here by its public names.
+mean, levels and numbers of two values (0 and 1, say) at the most common one. A `Fit` is read here by its public names.
 """
 
 from __future__ import annotations
@@ -108,19 +108,20 @@ class Variables:
         return low - margin * (high - low), high + margin * (high - low)
 
     def typical(self, rows: int) -> pd.DataFrame:
-        """A frame of equal rows: numbers at their mean, levels at the most common one."""
-        row = {name: self.frame[name].to_numpy(dtype=float).mean() for name in self.numbers}
-        row |= {name: self.frame[name].mode().iloc[0] for name in self.levels}
-        return pd.DataFrame({name: [row[name]] * rows for name in self.frame.columns})
+        """A frame of equal rows: numbers at their mean, those of two values and levels at the most common one."""
+        return pd.DataFrame({name: [self._held(name)] * rows for name in self.frame.columns})
+
+    def _held(self, name: str) -> Any:
+        """The typical value: no row has the mean of a yes and a no."""
+        values = self.frame[name]
+        if name in self.levels or values.nunique() == 2:
+            return values.mode().iloc[0]
+        return values.to_numpy(dtype=float).mean()
 
     def fixed(self, drawn: tuple[str, ...]) -> str:
         """What is held fixed, in words."""
-        parts = [
-            f"{name} = {self.frame[name].to_numpy(dtype=float).mean():.3g}"
-            for name in self.numbers
-            if name not in drawn
-        ]
-        parts += [f"{name} = {self.frame[name].mode().iloc[0]}" for name in self.levels]
+        parts = [f"{name} = {self._held(name):.3g}" for name in self.numbers if name not in drawn]
+        parts += [f"{name} = {self._held(name)}" for name in self.levels]
         return f"others held at {listed(parts, 4)}" if parts else ""
 
     def points(self, name: str) -> pd.DataFrame:

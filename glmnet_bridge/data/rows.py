@@ -254,7 +254,7 @@ class Rows:
 
     def spans(self) -> list[tuple[int, int]]:
         """First and last + 1 row of each block: about 1.5 MB of columns, so that it stays in cache."""
-        size = min(max(180_000 // max(self.source.layout.width, 1), 1024), 16384)
+        size = min(max(200_000 // max(self.source.layout.width, 1), 1024), 16384)
         return [(start, min(start + size, self.n)) for start in range(0, self.n, size)]
 
     def block(self, start: int, stop: int) -> Block:

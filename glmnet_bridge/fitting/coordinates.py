@@ -100,8 +100,8 @@ def _moments(rows: Rows) -> tuple[Array, Array, Array]:
     """Mean, standard deviation and root mean square of the dense columns, from at most 32 runs of rows."""
     spans = rows.spans()
     if len(spans) > 32:
-        starts = np.linspace(0, rows.n - 1024, 32).astype(int)
-        spans = [(int(start), int(start) + 1024) for start in starts]
+        starts = np.linspace(0, rows.n - 512, 32).astype(int)
+        spans = [(int(start), int(start) + 512) for start in starts]
     dense = [rows.source.read(*span)[0] for span in spans]
     n = max(sum(len(part) for part in dense), 1)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -14,6 +14,8 @@ from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.mapping.correspondences import is_bias
+from glmnet_bridge.mapping.verdicts import NOISE, rounding
+from glmnet_bridge.mapping.views import features
 
 # what a loss function leaves when every row is fitted perfectly; families not named here leave nothing
 LEAST_LOSS = {
@@ -22,7 +24,7 @@ LEAST_LOSS = {
 }
 
 
-def concepts(estimate: Estimate, sample: Sample, dispersion: float, inputs: int) -> pd.DataFrame:
+def concepts(estimate: Estimate, sample: Sample, dispersion: float) -> pd.DataFrame:
     """The table of ideas: `glm, network, value`.
 
     Parameters
@@ -30,17 +32,19 @@ def concepts(estimate: Estimate, sample: Sample, dispersion: float, inputs: int)
     estimate : the network's
     sample : the rows used
     dispersion : of the fit
-    inputs : how many inputs the network takes
     """
-    family = estimate.model.family
+    family, bias = estimate.model.family, _bias(estimate)
+    also = "" if bias == "none" else " and the bias"
+    inputs = features(estimate.model.network)
+    columns = _counted(len(estimate.model.columns), "column")
     rows = [
-        ("linear predictor eta", "value before the output activation", f"sum of {inputs} weighted inputs"),
+        ("linear predictor eta", "value before the output activation", f"sum of {_counted(inputs, 'weighted input')}{also}"),
         (f"link: {family.link.name}", "inverse of the output activation", family.link.activation),
         (f"distribution: {family.name}", "loss function", family.distribution.loss),
         *_likelihood(estimate, sample),
-        ("design column", "input", f"{len(estimate.model.columns)} columns, {inputs} inputs"),
+        ("design column", "input", f"{columns}, {_counted(inputs, 'input')}{also}"),
         ("coefficient", "weight (entry of a kernel)", _counted(estimate.model.network.parameters, "entry")),
-        ("intercept", "bias", _bias(estimate)),
+        ("intercept", "bias", bias),
         *_rows(sample),
         *_curvature(estimate, dispersion),
         *_fitting(estimate),
@@ -85,7 +89,6 @@ def _rows(sample: Sample) -> list[tuple[str, str, str]]:
 
 def _curvature(estimate: Estimate, dispersion: float) -> list[tuple[str, str, str]]:
     sums, network = estimate.sums, estimate.model.network
-    largest = np.nan if sums.score is None else float(np.abs(sums.score).max(initial=0.0))
     used = None if sums.expected is None else linalg.factor(sums.expected)
     size = network.parameters
     condition = "singular: some weights are redundant" if used is None else f"rcond {used.rcond:.1e}"
@@ -95,12 +98,23 @@ def _curvature(estimate: Estimate, dispersion: float) -> list[tuple[str, str, st
         second = "differs from the Fisher information"
     known = "estimated" if estimate.model.family.distribution.free_dispersion else "known"
     return [
-        ("score", "minus the gradient of the summed loss (back-propagation)", f"largest entry {largest:.2g}"),
+        ("score", "minus the gradient of the summed loss (back-propagation)", _largest(estimate)),
         ("Fisher information", "Gauss-Newton matrix", f"{size} x {size}, {condition}"),
         ("observed information", "Hessian of the summed loss", second),
         ("standard error", "root of the inverse Gauss-Newton matrix's diagonal", "see std_error"),
         ("dispersion", "scale of the noise", f"{dispersion:.6g} ({known})"),
     ]
+
+
+def _largest(estimate: Estimate) -> str:
+    """The largest entry of the score; none stands out where all are rounding beside their standard deviations."""
+    score, info = estimate.sums.score, estimate.sums.expected
+    if score is None:
+        return "not finite"
+    largest = float(np.abs(score).max(initial=0.0))
+    if info is not None and (np.abs(score) <= NOISE * np.sqrt(np.maximum(info.diagonal(), 0.0))).all():
+        return "less than 1e-8 of its standard deviation"
+    return f"largest entry {rounding(largest)}"
 
 
 def _fitting(estimate: Estimate) -> list[tuple[str, str, str]]:
@@ -110,10 +124,10 @@ def _fitting(estimate: Estimate) -> list[tuple[str, str, str]]:
         (
             "IRLS step (Fisher scoring)",
             "natural-gradient step of length 1",
-            f"{_method(estimate)}, {steps} steps",
+            f"{_method(estimate)}, {_counted(steps, 'step')}",
         ),
         ("iteration", "epoch: one pass over all rows", _epochs(estimate)),
-        ("Newton decrement", "distance to the optimum", f"{estimate.distance:.2g} standard errors"),
+        ("Newton decrement", "distance to the optimum", f"{rounding(estimate.distance)} standard errors"),
         ("ridge penalty", "weight decay", _decay(decay)),
         ("outcome of the fit", "how training ended", estimate.outcome),
         (

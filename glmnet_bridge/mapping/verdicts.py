@@ -12,6 +12,8 @@ from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
 from glmnet_bridge.mapping.unions import CONSTANT
 
+NOISE = 1e-8  # what is smaller differs from machine to machine
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -56,7 +58,7 @@ def _shared(case: Case) -> str:
     if case.penalty:
         return (
             f"The network is the penalised GLM ({case.penalty}): same parameters, "
-            f"{_size(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
+            f"{rounding(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
         )
     if case.outcome == "boundary":
         return (
@@ -65,10 +67,10 @@ def _shared(case: Case) -> str:
         )
     if not case.apart.trained:
         return (
-            f"The network is the GLM: same parameters. The fit stopped {_size(case.apart.joint)} SE short of "
+            f"The network is the GLM: same parameters. The fit stopped {rounding(case.apart.joint)} SE short of "
             f"the maximum likelihood{_largest(case)} and should not be reported."
         )
-    size = _size(case.apart.joint)
+    size = rounding(case.apart.joint)
     return f"The network is the GLM: same parameters, one estimate, {size} SE from the optimum."
 
 
@@ -81,24 +83,30 @@ def _trained(case: Case) -> str:
     if case.penalty:
         which = "the penalised GLM" if _all_same(case.map_) else "a GLM penalised on its own weights"
         return (
-            f"The network is {which} ({case.penalty}) at its optimum: {_size(case.apart.joint)} SE from the "
+            f"The network is {which} ({case.penalty}) at its optimum: {rounding(case.apart.joint)} SE from the "
             f"maximum likelihood{_largest(case)}."
         )
     same = "its weights are the coefficients" if _all_same(case.map_) else "its weights fold into the coefficients"
-    return f"The network is the GLM: {same}, {_size(case.apart.joint)} SE from the maximum likelihood."
+    return f"The network is the GLM: {same}, {rounding(case.apart.joint)} SE from the maximum likelihood."
 
 
 def _short(case: Case) -> str:
     subject = "The network is a constrained GLM" if case.map_.ties else "Every GLM term is read off the weights"
     if not np.isfinite(case.apart.joint):
         return f"{subject}, but at these weights the information is singular, so that no distance is known."
-    short = f"training stopped {_size(case.apart.joint)} SE short of the maximum likelihood"
+    size = rounding(case.apart.joint)
+    short = f", but training stopped {size} SE short of the maximum likelihood"
     if not case.learnt:
-        short = f"the weights are {_size(case.apart.joint)} SE from the maximum likelihood"
+        short = f". The weights are as given; they are {size} SE from the maximum likelihood"
     toll = ""
     if case.constrained is not None:
         toll = f", of which the constraint costs {case.constrained:.4g}"
-    return f"{subject}, but {short}{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum{toll}."
+    return f"{subject}{short}{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum{toll}."
+
+
+def measured(map_: Correspondence, apart: Distances) -> bool:
+    """Whether the verdict says how many standard errors the weights are from the maximum likelihood."""
+    return bool(np.isfinite(apart.joint)) and not (apart.trained and map_.ties)
 
 
 def _structure(map_: Correspondence, shared: bool) -> list[str]:
@@ -146,9 +154,9 @@ def _largest(case: Case) -> str:
     return f" (largest: {case.map_.columns[at]}, {case.apart.by_refit[at]:+.2g} SE)"
 
 
-def _size(value: float) -> str:
-    """A distance in words; below 1e-8 it is rounding, and differs from machine to machine."""
-    return f"{value:.2g}" if value >= 1e-8 else "less than 1e-8"
+def rounding(value: float) -> str:
+    """A size in words; below 1e-8 it is rounding."""
+    return "less than 1e-8" if value < NOISE else f"{value:.2g}"
 
 
 def uncharted(activation: str, link_activation: str, clipped: Sequence[object] | None, rows: int, cost: float) -> str:

@@ -8,7 +8,8 @@ import pandas as pd
 from glmnet_bridge.errors import ArgumentError, FitError, nearest
 from glmnet_bridge.fitting.covariances import states
 from glmnet_bridge.fitting.estimates import Estimate
-from glmnet_bridge.model.networks import Activation, Affine, Contrast, Normalise, fold_jacobian
+from glmnet_bridge.mapping.correspondences import is_bias
+from glmnet_bridge.model.networks import Activation, Affine, Contrast, Network, Normalise, fold_jacobian
 
 KINDS = ("expected", "observed")
 WORDS = {
@@ -33,12 +34,20 @@ def weights(estimate: Estimate) -> pd.DataFrame:
 def layers(estimate: Estimate) -> pd.DataFrame:
     """One row per layer, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
     network, link = estimate.model.network, estimate.model.family.link
-    rows = [("inputs", "input", f"(rows, {len(network.inputs.names)})", 0)]
+    rows = [("inputs", "input", f"(rows, {features(network)})", 0)]
     for layer in network.layers:
         kind = layer.kind if isinstance(layer, Activation) else WORDS.get(type(layer), type(layer).__name__.lower())
         rows.append((layer.name, kind, f"(rows, {layer.outputs})", layer.parameters))
     rows.append(("mean", link.activation, f"(rows, {network.outputs})", 0))
     return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "parameters"])
+
+
+def features(network: Network) -> int:
+    """How many inputs a network takes; a constant column is none, but what its bias is multiplied by."""
+    names = network.inputs.names
+    if len(network.layers) == 1 and len(names) == len(network.entries):
+        return sum(not is_bias(entry) for entry in network.entries)
+    return len(names)
 
 
 def gradient(estimate: Estimate) -> pd.Series:

@@ -67,7 +67,10 @@ class Logit:
     def quick_score(y: Array, eta: Array) -> Array:
         """The score to 1e-16 absolute, in half the time: for passes over many rows that form nothing else."""
         with np.errstate(over="ignore"):
-            return y - 1.0 / (1.0 + np.exp(-eta))
+            odds = np.exp(-eta)
+        odds += 1.0
+        np.reciprocal(odds, out=odds)
+        return np.subtract(y, odds, out=odds)
 
     @property
     def score(self) -> Array:

@@ -77,6 +77,10 @@ class Family:
     link: Link
     kernel: Callable[[Array, Array], Any]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by name: the functions of a link are not data."""
+        return _family, (self.name, self.link.name)
+
     @property
     def name(self) -> str:
         return self.distribution.name

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GLM, NETWORK, DATA, GOOD = "#1a80bb", "#d55e00", "#7f7f7f", "#009e73"
+LETTERS = 14  # of a legend in an inch
 INK = "#262626"  # dark on light fillings, also where a page shows its own text in white
 SERIES = (GLM, NETWORK, GOOD, "#cc79a7", "#e69f00", "#56b4e9")
 
@@ -86,13 +87,22 @@ def dress(ax: Axes) -> None:
 
 
 def legend(ax: Axes, columns: int) -> None:
-    """Below the panel, where no data can lie under it."""
+    """Below the panel, where no data can lie under it; in as many columns (at most `columns`) as there is room for."""
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    room = LETTERS * ax.get_figure(root=True).get_figwidth()
+    while columns > 1 and _letters(list(handles), columns) > room:
+        columns -= 1
     words = {"handles": list(handles.values()), "labels": list(handles), "ncols": columns}
     if isinstance(ax, _shown()[1]):
         ax.figure.legend(**words, frameon=False, fontsize=9, columnspacing=1.4, loc="outside lower center")
     else:
         ax.legend(**words, frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+
+
+def _letters(labels: list[str], columns: int) -> int:
+    """The width of a legend in letters: each column is as wide as its longest label, with its line before it."""
+    deep = -(-len(labels) // columns)
+    return sum(max(map(len, labels[at : at + deep])) + 7 for at in range(0, len(labels), deep))
 
 
 def label(text: object) -> str:

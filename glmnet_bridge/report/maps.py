@@ -31,6 +31,7 @@ class MapFacts:
     redundant : `direction, network_terms, description`
     layers : `layer, kind, output_shape, parameters`
     notes : further conditions of the numbers in the table
+    measured : whether the verdict says how far the network is from the optimum
     """
 
     glm: Facts
@@ -41,6 +42,7 @@ class MapFacts:
     redundant: pd.DataFrame
     layers: pd.DataFrame
     notes: tuple[str, ...]
+    measured: bool
 
 
 def document(facts: MapFacts, figures: tuple[Figure, ...] = ()) -> Document:
@@ -61,8 +63,8 @@ def notebook(facts: MapFacts, drawing: Figure | None) -> str:
     table = term_table(facts)
     parts += summaries.cut(table, summaries.fitting_rows(facts.table), ".table has them all")
     parts += [Paragraph(text, "note") for text in facts.notes]
-    one = [Paragraph(f"{summaries.likelihood(facts.glm)}."), Paragraph(f"Outcome: {facts.glm.outcome}.")]
-    parts += [_view_table(facts)] if facts.network else one
+    parts += [_view_table(facts)] if facts.network else []
+    parts += [Paragraph(text) for text in fit_lines(facts)]
     parts += [Paragraph(text, "note") for text in facts.glm.notes[:-1]]
     parts.append(Details("How the GLM is a network", (*([drawing] if drawing else []), *_language_parts(facts))))
     return renderers.html(facts.glm.modelled, tuple(parts))
@@ -71,19 +73,24 @@ def notebook(facts: MapFacts, drawing: Figure | None) -> str:
 def short(facts: MapFacts) -> str:
     """At most 25 lines for a terminal."""
     head = [facts.glm.modelled, *summaries.clipped(facts.glm.formula, 2), ""]
-    tail = [
-        "",
-        *summaries.clipped(facts.verdict, 4),
-        *summaries.clipped(f"{summaries.likelihood(facts.glm)}.", 2),
-    ]
-    for name, view in (("GLM", facts.glm), ("Network", facts.network)):
-        if view is not None:
-            label = "Outcome" if facts.network is None else name
-            tail += summaries.clipped(f"{label}: {view.outcome}.", 2)
+    tail = ["", *summaries.clipped(facts.verdict, 4)]
+    for line in fit_lines(facts):
+        tail += summaries.clipped(line, 3)
     room = max(summaries.REPR_LINES - len(head) - len(tail) - 2, 4)
     table = term_table(facts)
     table = Table(table.frame, "", table.columns)
     return "\n".join([*head, renderers.text_table(table, room, ".table has them all"), *tail])
+
+
+def fit_lines(facts: MapFacts) -> list[str]:
+    """Both fits in numbers, and how they ended: a sentence for each estimate."""
+    glm, network = facts.glm, facts.network
+    if network is None:
+        return [f"{summaries.likelihood(glm)}.", f"Outcome: {glm.outcome}."]
+    return [
+        f"GLM: {summaries.likelihood(glm)}; {glm.outcome}.",
+        f"Network: {summaries.goodness(network)}; {network.outcome}.",
+    ]
 
 
 def term_table(facts: MapFacts) -> Table:
@@ -147,8 +154,9 @@ def _fit_parts(facts: MapFacts) -> list[Part]:
         ]
     else:
         parts += [_view_table(facts)]
-        parts += [Paragraph(f"GLM: {facts.glm.outcome}."), Paragraph(f"Network: {facts.network.outcome}.")]
+        parts += [Paragraph(text) for text in fit_lines(facts)]
         parts += [
+            Heading("The GLM"),
             summaries.coefficient_table(facts.glm, "Coefficients of the GLM"),
             summaries.pairs(facts.glm),
         ]
@@ -181,6 +189,6 @@ def _view_table(facts: MapFacts) -> Table:
         Column("llf", "log-likelihood", "likelihood"),
         Column("deviance", "deviance", "likelihood"),
         Column("aic", "AIC", "likelihood"),
-        Column("distance", "distance to optimum (SE)", "distance"),
+        *([] if facts.measured else [Column("distance", "Newton decrement (SE)", "distance")]),
     )
     return Table(frame, "Both views", columns)

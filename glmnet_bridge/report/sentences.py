@@ -6,6 +6,7 @@ in the same words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,23 +25,53 @@ _ENDS = {
     "interrupted": "interrupted",
     "as given": "weights as given, not fitted",
 }
+_REACHED = ("converged", "rank deficient")
+_DISTANCE = re.compile(r", \S+ SE from the optimum(?: of the rows trained on)?(?: \(.* alone is \S+ SE away\))?\.")
 
 
-def outcome(word: str, steps: int, method: str, distance: float, penalised: bool) -> str:
-    """`converged after 5 steps of Newton's method (IRLS), 3e-15 SE from the maximum of the likelihood`."""
+def outcome(word: str, steps: int, method: str, distance: float, optimum: str) -> str:
+    """`converged after 5 steps of Newton's method (IRLS), 3e-15 SE from the maximum of the likelihood`.
+
+    A distance of nan stays unsaid. Away from the optimum it is called what it is, the Newton decrement.
+    """
     if word == "separated" and steps < 0:
         return "separated: there is no maximum, and no coefficient is finite"
     ended = _ENDS.get(word, word)
+    size = "" if numbers.is_missing(distance) else f"{numbers.distance(distance).replace('<', 'less than ')} SE"
+    if word in _REACHED and steps == 0:
+        there = "the weights given are" if method == "none" else "the start was already"
+        return f"{ended}: {there} {optimum}{f' (to {size})' if size else ''}"
     if method != "none":
-        ended = f"{ended} after {numbers.counted(steps, _unit(method))} of {solver(method)}"
-    if numbers.is_missing(distance):
+        ended = f"{ended} after {numbers.counted(steps, unit(method))} of {solver(method)}"
+    if not size:
         return ended
-    optimum = "the penalised maximum" if penalised else "the maximum of the likelihood"
-    size = numbers.distance(distance).replace("<", "less than ")
-    return f"{ended}, {size} SE from {optimum}"
+    if word in _REACHED or word == "separated":
+        return f"{ended}, {size} from {optimum}"
+    return f"{ended}, Newton decrement {numbers.significant(distance, 3) if distance >= 0.001 else size[:-3]} SE"
 
 
-def _unit(method: str) -> str:
+def optimum(affine: bool, penalised: bool) -> str:
+    """What a fit goes for; only where eta is affine in the weights is a maximum known to be the only one."""
+    if affine:
+        return "the penalised maximum" if penalised else "the maximum of the likelihood"
+    return "a local maximum of the penalised likelihood" if penalised else "a local maximum of the likelihood"
+
+
+def as_given() -> str:
+    """Weights that were evaluated, as asked."""
+    return (
+        "The weights are as given, not fitted: likelihood, standard errors and tests are those at these weights, "
+        "not at the maximum of the likelihood."
+    )
+
+
+def without_distance(note: str) -> str:
+    """A training's sentence without its distance, for a page that says another one."""
+    return _DISTANCE.sub(".", note, count=1)
+
+
+def unit(method: str) -> str:
+    """What the steps of a solver are called."""
     return "step" if method.startswith("newton") or method == "lbfgs" else "epoch"
 
 

@@ -191,10 +191,15 @@ def likelihood(facts: Facts) -> str:
     value = {name: numbers.likelihood(number) for name, number in facts.figures.items()}
     used, read = facts.figures["nobs"], facts.figures["n_read"]
     rows = "" if used == read else f" of {numbers.counted(read, 'row')}"
-    return (
-        f"n = {numbers.count(used)}{rows}, log-likelihood {value['llf']}, deviance {value['deviance']} "
-        f"(null {value['null_deviance']}), AIC {value['aic']}"
-    )
+    null = f" (null {value['null_deviance']})" if value["null_deviance"] else ""
+    criterion = f", AIC {value['aic']}" if value["aic"] else ""
+    return f"n = {numbers.count(used)}{rows}, {goodness(facts)}{null}{criterion}"
+
+
+def goodness(facts: Facts) -> str:
+    """Log-likelihood and deviance, in words."""
+    loglik, deviance = (numbers.likelihood(facts.figures[name]) for name in ("llf", "deviance"))
+    return f"log-likelihood {loglik}, deviance {deviance}"
 
 
 def clipped(words: str, most: int) -> list[str]:

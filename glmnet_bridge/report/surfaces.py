@@ -9,6 +9,7 @@ that a likelihood-ratio test of both parameters, given the others, does not reje
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import pandas as pd
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.fitting.estimates import Estimate
-from glmnet_bridge.report import canvas
+from glmnet_bridge.report import canvas, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,6 +131,7 @@ def draw_contours(
     *,
     names: tuple[str, str],
     centre: Array,
+    units: Mapping[str, str],
     below: str = "",
     ax: Axes | None = None,
 ) -> Axes:
@@ -141,6 +143,7 @@ def draw_contours(
     paths : `view, step, x, y`
     names : of both parameters
     centre : (2,) the estimates
+    units : by view, what its steps are called
     """
     ax = canvas.panel(ax, 6.6, 4.8)
     near, far = (data[data["region"] == region] for region in ("near", "far"))
@@ -148,8 +151,8 @@ def draw_contours(
     _regions(ax, near, labelled=not zoom and near["x"].nunique() <= FINE)
     _outer(ax, near if far.empty else far)
     for number, (view, part) in enumerate(paths.groupby("view", sort=False)):
-        _draw_path(ax, part, number, view)
-    ax.plot(*centre, label="estimate", **_STAR)
+        _draw_path(ax, part, number, f"{view}, {numbers.counted(len(part) - 1, units[view])}")
+    ax.plot(*centre, label="maximum", **_STAR)
     _frame_to(ax, near if far.empty else far)
     if zoom:
         _zoom(ax, near, paths, centre)
@@ -231,11 +234,11 @@ def _between(places: Array) -> Array:
     return ((1 - share) * places[:-1] + share * places[1:]).reshape(-1, 2)
 
 
-def _draw_path(ax: Axes, part: pd.DataFrame, number: int, view: str, numbered: bool = True) -> None:
+def _draw_path(ax: Axes, part: pd.DataFrame, number: int, words: str, numbered: bool = True) -> None:
     colour = (canvas.GLM, canvas.NETWORK, canvas.GOOD)[number % 3]
     few = len(part) <= 30
     ax.plot(part["x"], part["y"], color=colour, linewidth=1.5, marker="o" if few else None, markersize=4.5,
-            label=f"{canvas.label(view)}, {len(part) - 1} steps", zorder=4)  # fmt: skip
+            label=canvas.label(words), zorder=4)  # fmt: skip
     if few and numbered:
         for row in part.head(3).itertuples(index=False):
             ax.annotate(str(row.step), (row.x, row.y), (5, 4), textcoords="offset points", fontsize=8, color=colour)
