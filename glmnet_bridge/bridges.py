@@ -95,7 +95,8 @@ def glm(
     Parameters
     ----------
     formula : `"y ~ x + C(g)"`; names are columns of `data`
-    data : a pandas, polars or Arrow frame, or a dict of columns; it is not changed
+    data : a pandas, polars or Arrow frame, or a dict of columns; it is not changed, and not copied: change
+        it in place after the fit, and answers for its rows change too
     family : a name ("binomial", "gaussian", "poisson", "gamma", "inverse_gaussian"), one of
         `gb.families`, or a statsmodels family object
     link : a link of the family; its canonical one by default

@@ -19,7 +19,7 @@ import pandas as pd
 from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.mapping import concepts
 from glmnet_bridge.model.networks import Activation, fold
-from glmnet_bridge.report import curves, descents, diagrams, forests, sentences, surfaces
+from glmnet_bridge.report import curves, descents, diagrams, forests, likelihoods, sentences, surfaces
 from glmnet_bridge.variables import Variables
 
 if TYPE_CHECKING:
@@ -218,6 +218,19 @@ class Plots:
             ax=ax,
         )
 
+    def likelihood_data(self, column: str | None = None) -> pd.DataFrame:
+        """`value, mean, relative, mark`: log-likelihood less its maximum, over one coefficient of the GLM.
+
+        `mark` says which rows are the estimate and the ends of the 95 % likelihood interval; `mean` is the
+        inverse link of the value, in a model that has nothing but an intercept. Without `column` it is the
+        first one after the Intercept.
+        """
+        return likelihoods.line(lined(affine(self.views)[0][1], column))
+
+    def likelihood(self, column: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """The log-likelihood over one coefficient, the others maximised anew, with the 95 % likelihood interval."""
+        return likelihoods.draw_likelihood(lined(affine(self.views)[0][1], column), ax)
+
     def loss_data(self) -> pd.DataFrame:
         """`view, step, epoch, loss, validation_loss, distance` for each step.
 
@@ -262,6 +275,26 @@ def sliced(fit: Any, first: str | None, second: str | None) -> tuple[surfaces.Sl
     names = _two_columns(fit, inputs, first, second)
     at = (inputs.index(names[0]), inputs.index(names[1]))
     return surfaces.Slice(fit.estimate, fit.rows, at, fit.dispersion), names
+
+
+def lined(fit: Any, column: str | None) -> likelihoods.Line:
+    """The likelihood over one coefficient."""
+    estimate = fit.estimate
+    network, inputs = estimate.model.network, list(estimate.model.network.inputs.names)
+    if network.parameters != len(inputs) or estimate.model.penalty.strength > 0:
+        raise ArgumentError("The likelihood is drawn for a GLM without penalty, with one coefficient for each column.")
+    if not fit.converged:
+        raise ArgumentError(
+            f"This fit is not at the maximum of the likelihood (outcome '{fit.outcome}'), so that there is nothing "
+            "to measure from. Draw it for a fit that converged."
+        )
+    if column is not None and column not in inputs:
+        raise ArgumentError(
+            f"There is no coefficient {column!r}; there are {listed(inputs, 8)}.{nearest(column, inputs)}"
+        )
+    name = column or next((name for name in inputs if name != "Intercept"), inputs[0])
+    mean_of = fit.recipe.response.describes if inputs == ["Intercept"] and fit.sample.offset is None else ""
+    return likelihoods.Line(estimate, fit.rows, inputs.index(name), fit.dispersion, fit.nobs, name, mean_of)
 
 
 def output_activation(fit: Any) -> str:

@@ -115,7 +115,8 @@ class Separation:
         parts.append(
             f"{listed(finite, 6)} stay{'s' * (len(finite) == 1)} finite." if finite else "No term stays finite."
         )
-        return " ".join([*parts, NEXT])
+        free = "Intercept" in names and self.status[list(names).index("Intercept")] != "finite"
+        return " ".join([*parts, NEXT.replace("ridge(1)", "ridge(1, intercept=True)") if free else NEXT])
 
     def _reason(self, names: Sequence[str], ups: str, downs: str) -> str:
         """Which rows go off: those of some levels, or those on one side of an equation."""

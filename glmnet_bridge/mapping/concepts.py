@@ -38,7 +38,11 @@ def concepts(estimate: Estimate, sample: Sample, dispersion: float) -> pd.DataFr
     inputs = features(estimate.model.network)
     columns = _counted(len(estimate.model.columns), "column")
     rows = [
-        ("linear predictor eta", "value before the output activation", f"sum of {_counted(inputs, 'weighted input')}{also}"),
+        (
+            "linear predictor eta",
+            "value before the output activation",
+            f"sum of {_counted(inputs, 'weighted input')}{also}",
+        ),
         (f"link: {family.link.name}", "inverse of the output activation", family.link.activation),
         (f"distribution: {family.name}", "loss function", family.distribution.loss),
         *_likelihood(estimate, sample),

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 GLM, NETWORK, DATA, GOOD = "#1a80bb", "#d55e00", "#7f7f7f", "#009e73"
 LETTERS = 14  # of a legend in an inch
 INK = "#262626"  # dark on light fillings, also where a page shows its own text in white
+STAR: dict[str, Any] = {
+    "marker": "*", "markersize": 12, "markerfacecolor": "#f0e442", "markeredgecolor": INK,
+    "markeredgewidth": 0.8, "linestyle": "none", "zorder": 5,
+}  # fmt: skip
 SERIES = (GLM, NETWORK, GOOD, "#cc79a7", "#e69f00", "#56b4e9")
 
 
@@ -89,14 +93,17 @@ def dress(ax: Axes) -> None:
 def legend(ax: Axes, columns: int) -> None:
     """Below the panel, where no data can lie under it; in as many columns (at most `columns`) as there is room for."""
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    room = LETTERS * ax.get_figure(root=True).get_figwidth()
-    while columns > 1 and _letters(list(handles), columns) > room:
-        columns -= 1
+    columns = fitting(list(handles), columns, ax.get_figure(root=True).get_figwidth())
     words = {"handles": list(handles.values()), "labels": list(handles), "ncols": columns}
     if isinstance(ax, _shown()[1]):
         ax.figure.legend(**words, frameon=False, fontsize=9, columnspacing=1.4, loc="outside lower center")
     else:
         ax.legend(**words, frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+
+
+def fitting(labels: list[str], most: int, width: float) -> int:
+    """How many columns of a legend, at most `most`, there is room for in a figure of so many inches."""
+    return next((n for n in range(most, 1, -1) if _letters(labels, n) <= LETTERS * width), 1)
 
 
 def _letters(labels: list[str], columns: int) -> int:

@@ -42,7 +42,8 @@ def draw_loss(data: pd.DataFrame, *, loss: str, best: float, below: str = "") ->
     upper.tick_params(labelbottom=False)
     canvas.title(upper, "Loss per step", below)
     _finish(lower, data)
-    figure.legend(frameon=False, fontsize=9, ncols=3, loc="outside lower center")
+    columns = canvas.fitting(upper.get_legend_handles_labels()[1], 3, figure.get_figwidth())
+    figure.legend(frameon=False, fontsize=9, ncols=columns, loc="outside lower center")
     return figure
 
 

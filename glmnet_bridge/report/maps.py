@@ -157,7 +157,7 @@ def _fit_parts(facts: MapFacts) -> list[Part]:
         parts += [Paragraph(text) for text in fit_lines(facts)]
         parts += [
             Heading("The GLM"),
-            summaries.coefficient_table(facts.glm, "Coefficients of the GLM"),
+            summaries.coefficient_table(facts.glm),
             summaries.pairs(facts.glm),
         ]
     return parts + [Paragraph(text, "note") for text in facts.glm.notes[:-1]]

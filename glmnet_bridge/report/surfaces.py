@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -29,10 +29,6 @@ REGIONS = (0.5, 0.9, 0.95, 0.99)
 LEVELS = tuple(float(-2.0 * np.log1p(-share)) for share in REGIONS)  # of the chi-square with two degrees
 FINE, THIN = 91, 221  # places per axis of the drawn surface; more for ellipses that are nearly a line
 WORK = 3e7  # entries of the design times places of the grid that are worth a picture
-_STAR: dict[str, Any] = {
-    "marker": "*", "markersize": 12, "markerfacecolor": "#f0e442", "markeredgecolor": canvas.INK,
-    "markeredgewidth": 0.8, "linestyle": "none", "zorder": 5,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +148,7 @@ def draw_contours(
     _outer(ax, near if far.empty else far)
     for number, (view, part) in enumerate(paths.groupby("view", sort=False)):
         _draw_path(ax, part, number, f"{view}, {numbers.counted(len(part) - 1, units[view])}")
-    ax.plot(*centre, label="maximum", **_STAR)
+    ax.plot(*centre, label="maximum", **canvas.STAR)
     _frame_to(ax, near if far.empty else far)
     if zoom:
         _zoom(ax, near, paths, centre)
@@ -219,7 +215,7 @@ def _zoom(ax: Axes, near: pd.DataFrame, paths: pd.DataFrame, centre: Array) -> N
     _regions(inset, near, labelled=False)
     for number, (view, part) in enumerate(paths.groupby("view", sort=False)):
         _draw_path(inset, part, number, view, numbered=False)
-    inset.plot(*centre, **_STAR)
+    inset.plot(*centre, **canvas.STAR)
     _frame_to(inset, near)
     inset.set_xticks([])
     inset.set_yticks([])
