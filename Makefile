@@ -52,6 +52,7 @@ bench: $(VENV)/.has-bench
 	@$(RUN) benchmarks/speed.py wide --threads 1
 	@$(RUN) benchmarks/speed.py small --threads 1 --inner 20 --peers glum statsmodels
 	@$(RUN) benchmarks/speed.py formula --threads 2 --repeat 3
+	@$(RUN) benchmarks/accuracy.py
 	@$(RUN) benchmarks/memory.py dense
 	@$(RUN) benchmarks/safeguards.py
 	@$(RUN) benchmarks/imports.py

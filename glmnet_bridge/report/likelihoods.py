@@ -134,6 +134,7 @@ def line(part: Line) -> pd.DataFrame:
             "mark": [""] * PLACES + list(marks),
         }
     )
+    data.loc[data["mark"] == "estimate", "relative"] = 0.0  # by definition; what was computed is rounding
     return data.sort_values("value", kind="stable", ignore_index=True)
 
 

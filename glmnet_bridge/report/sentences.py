@@ -37,17 +37,24 @@ def outcome(word: str, steps: int, method: str, distance: float, optimum: str) -
     if word == "separated" and steps < 0:
         return "separated: there is no maximum, and no coefficient is finite"
     ended = _ENDS.get(word, word)
-    size = "" if numbers.is_missing(distance) else f"{numbers.distance(distance).replace('<', 'less than ')} SE"
+    size = "" if numbers.is_missing(distance) else f"{_size(distance)} SE"
     if word in _REACHED and steps == 0:
         there = "the weights given are" if method == "none" else "the start was already"
-        return f"{ended}: {there} {optimum}{f' (to {size})' if size else ''}"
+        return f"{ended} ({there} {optimum}{f', to {size}' if size else ''})"
     if method != "none":
         ended = f"{ended} after {numbers.counted(steps, unit(method))} of {solver(method)}"
     if not size:
         return ended
-    if word in _REACHED or word == "separated":
-        return f"{ended}, {size} from {optimum}"
-    return f"{ended}, Newton decrement {numbers.significant(distance, 3) if distance >= 0.001 else size[:-3]} SE"
+    return (
+        f"{ended}, {size} from {optimum}" if word in (*_REACHED, "separated") else f"{ended}, Newton decrement {size}"
+    )
+
+
+def _size(distance: float) -> str:
+    """Three digits; none of what is rounding."""
+    if distance < numbers.NOISE:
+        return "less than 1e-8"
+    return numbers.distance(distance) if distance < 0.001 else numbers.significant(distance, 3)
 
 
 def optimum(affine: bool, penalised: bool) -> str:

@@ -214,6 +214,29 @@ def test_concepts_have_the_values_of_the_fit():
     assert table.value["intercept"] == f"{br.glm.params.iloc[0]:.6g}"
 
 
+def test_a_constant_is_a_bias_and_no_input():
+    br = gb.bridge("GRADE ~ GPA", SPECTOR)
+    assert br.network.layers().output_shape.tolist()[0] == "(rows, 1)"
+    assert br.network.layers().parameters.tolist() == [0, 2, 0]
+    value = br.concepts.set_index("glm").value
+    assert value["linear predictor eta"] == "sum of 1 weighted input and the bias"
+    assert value["design column"] == "2 columns, 1 input and the bias"
+    plain = gb.bridge("GRADE ~ 0 + GPA + TUCE", SPECTOR)
+    assert plain.network.layers().output_shape.tolist()[0] == "(rows, 2)"
+    assert plain.concepts.set_index("glm").value["linear predictor eta"] == "sum of 2 weighted inputs"
+    given = gb.bridge("GRADE ~ GPA", SPECTOR, network=unit("GPA"), start=[1.0, -3.0])
+    assert given.network.layers().equals(br.network.layers())
+
+
+def test_rounding_is_not_shown_as_a_number():
+    value = gb.bridge(AFFAIRS, FAIR).concepts.set_index("glm").value
+    assert value["score"] == "less than 1e-8 of its standard deviation"
+    assert value["Newton decrement"] == "less than 1e-8 standard errors"
+    given = gb.bridge("GRADE ~ GPA", SPECTOR, network=unit("GPA"), start=[1.0, -3.0])
+    assert "agree to less than 1e-8 on the rows" in given.notes[-1]
+    assert given.concepts.set_index("glm").value["score"].startswith("largest entry ")
+
+
 @pytest.mark.parametrize("family", ["binomial", "poisson"])
 def test_deviance_is_twice_loss_less_saturated(family):
     from glmnet_bridge.mapping.concepts import mean_losses

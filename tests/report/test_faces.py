@@ -29,7 +29,7 @@ def test_summary_says_everything(rough):
     fit = quietly(lambda: gb.glm("k + m ~ z + x + twice + g", rough, prior_weights=np.full(240, 2.0)))
     text = " ".join(str(fit.summary(level=0.9)).split())
     for words in (
-        "modelling P(success) from k + m",
+        "modelling P(success) from k successes and m failures",
         "k + m ~ z + x + twice + g",
         "230 of 240 rows",
         "10 of 240 rows left out for missing values (z: 10).",
@@ -154,7 +154,85 @@ def test_repr_of_a_bridge(bridge):
 def test_repr_of_a_trained_network(trained):
     text = " ".join(repr(trained).split())
     assert "as GLM GLM std. error distance (SE) status" in text
-    assert "Network: stopped at the step limit after 60 epochs of gradient descent" in text
+    assert "GLM: n = 32, log-likelihood -16.21, deviance 32.42 (null 41.18), AIC 36.42; converged after" in text
+    goodness = f"log-likelihood {trained.network.llf:.2f}, deviance {trained.network.deviance:.2f}"
+    assert text.endswith(f"Network: {goodness}; stopped at the step limit after 60 epochs of gradient descent.")
+
+
+def test_a_bridge_says_one_distance(trained, tmp_path):
+    """The verdict's; the network's own summary says what its Newton decrement is."""
+    both = " ".join(str(trained.summary()).split("Ideas")[0].split())
+    page = parsed(trained._repr_html_()).text.split("Ideas")[0]
+    markdown, latex = trained.summary().as_markdown(), trained.summary().as_latex()
+    decrement = f"{trained.network.distance_to_mle:.2f} SE"
+    for text in (both, page, markdown, latex):
+        assert "Network: log-likelihood" in text and "GLM: n = 32" in text
+        assert f"{trained.distances.joint:.2g} SE short" in text
+        assert "Newton decrement" not in text.split("Ideas")[0] and "SE from the optimum" not in text
+    assert "Stopped after 60 epochs. Train on with epochs=600" in both
+    assert f"gradient descent, Newton decrement {decrement}." in " ".join(str(trained.network.summary()).split())
+
+
+def test_where_a_verdict_has_no_distance_the_outcome_has_it(clipped):
+    text = " ".join(repr(clipped).split())
+    assert "from a local maximum of the likelihood" in text.split("Network:")[1]
+    assert "Newton decrement (SE)" in str(clipped.summary())
+
+
+def test_a_network_without_errors_says_nothing_of_them(clipped):
+    text = " ".join(str(clipped.network.summary()).split())
+    assert "Standard errors" not in text and "The weights have no standard errors" in text
+
+
+def test_weights_that_were_given_are_no_failure(spector):
+    net = gb.network("GRADE ~ GPA", spector, start=[-3.0, 1.0], train=None)
+    text = " ".join(str(net.summary()).split())
+    assert "The weights are as given, not fitted: likelihood, standard errors and tests" in text
+    assert "Outcome: weights as given, not fitted, Newton decrement" in text
+    assert 'class="warning"' not in net._repr_html_() and "The fit ended" not in text
+    bridge = gb.bridge("GRADE ~ GPA", spector, inputs=["GPA"], start=[1.0, -3.0])
+    assert "The weights are as given; they are" in bridge.verdict and "but" not in bridge.verdict
+    assert " ".join(repr(bridge).split()).endswith("weights as given, not fitted.")
+
+
+def test_a_start_that_was_the_maximum(spector):
+    text = " ".join(repr(gb.glm("GRADE ~ 1", spector)).split())
+    assert "converged (the start was already the maximum of the likelihood, to less than 1e-8 SE)" in text
+    best = gb.glm("GRADE ~ GPA", spector).params
+    given = repr(gb.network("GRADE ~ GPA", spector, start=best.to_numpy(), train=None))
+    assert "the weights given are the maximum" in " ".join(given.split())
+
+
+def test_no_null_deviance_is_not_shown(fit):
+    from dataclasses import replace
+
+    from glmnet_bridge.report import summaries
+
+    known = faces.facts(fit)
+    line = summaries.likelihood(replace(known, figures={**known.figures, "null_deviance": np.nan}))
+    assert "null" not in line and line.endswith("deviance 25.78, AIC 33.78")
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Stopped after 3 epochs, 2.5 SE from the optimum.",
+        "Stopped after 3 epochs, 1e+02 SE from the optimum (kernel[C(g)[T.b]] alone is +2.5 SE away).",
+        "Stopped after 3 epochs, 2.5 SE from the optimum of the rows trained on (bias alone is -2 SE away).",
+    ],
+)
+def test_a_note_without_its_distance(note):
+    from glmnet_bridge.report import sentences
+
+    assert sentences.without_distance(f"{note} Train on.") == "Stopped after 3 epochs. Train on."
+
+
+def test_text_columns_of_pages_are_at_the_left(bridge):
+    """JupyterLab's own rule (two classes and an element) must not win."""
+    page = bridge._repr_html_()
+    assert ".gb.gb th[scope=row],.gb.gb .t.t{text-align:left}" in page
+    heads = [attributes.get("class") for tag, attributes in parsed(page).tags if tag == "th" and "scope" in attributes]
+    assert heads[:3] == ["t", "t", "t"] and heads[3] is None
 
 
 def test_a_network_that_is_no_glm_shows_both_sides(clipped):

@@ -12,9 +12,9 @@ from report.readers import quietly
 
 import glmnet_bridge as gb
 from glmnet_bridge.errors import ArgumentError, DataError
-from glmnet_bridge.report import canvas, curves, diagrams
+from glmnet_bridge.report import canvas, curves, diagrams, likelihoods
 
-SINGLE = ("coefficients", "curve", "boundary", "network", "contours")
+SINGLE = ("coefficients", "curve", "boundary", "network", "contours", "likelihood")
 
 
 def loglik(theta, spector, columns):
@@ -41,7 +41,7 @@ def test_a_network_short_of_the_optimum_has_no_limits(trained):
 def test_curve_data(fit, spector):
     data = fit.plot.curve_data("GPA", points=5)
     rows = spector.iloc[:5].assign(GPA=np.linspace(spector["GPA"].min(), spector["GPA"].max(), 5))
-    rows = rows.assign(TUCE=spector["TUCE"].mean(), PSI=spector["PSI"].mean())
+    rows = rows.assign(TUCE=spector["TUCE"].mean(), PSI=0)  # of two values, the more common one
     expected = fit.get_prediction(rows)
     for name in ("estimate", "conf_low", "conf_high"):
         assert np.allclose(data[name], expected[name], rtol=1e-14)
@@ -106,6 +106,71 @@ def test_paths_begin_and_end_where_the_fit_did(trained):
     assert list(ends.index) == ["GLM: IRLS", "network: gradient descent"]
     assert np.allclose(ends.iloc[0][["x", "y"]].astype(float), trained.glm.params, rtol=1e-12)
     assert np.allclose(ends.iloc[1][["x", "y"]].astype(float), trained.network.estimate.theta)
+
+
+def test_likelihood_of_a_coin():
+    fit = gb.glm("heads ~ 1", {"heads": [1] * 7 + [0] * 3})
+    data = fit.plot.likelihood_data()
+    p = data["mean"]
+    assert np.allclose(p, 1 / (1 + np.exp(-data["value"])), rtol=1e-12)
+    assert np.allclose(data["relative"], 7 * np.log(p / 0.7) + 3 * np.log((1 - p) / 0.3), atol=1e-10)
+    marks = data[data["mark"] != ""].set_index("mark")
+    assert marks.loc["estimate", "mean"] == pytest.approx(0.7)
+    assert -2 * marks.loc[["95 % low", "95 % high"], "relative"].to_numpy() == pytest.approx(3.841459, abs=1e-5)
+    ax = fit.plot.likelihood()
+    assert ax.get_title(loc="left") == "Log-likelihood over Intercept" and "P(heads = 1)" in ax.get_xlabel()
+
+
+def test_likelihood_is_the_profile(fit, spector):
+    """Of the others maximised anew, as by Newton's steps in numpy alone."""
+    data = fit.plot.likelihood_data("PSI")
+    others = np.column_stack([np.ones(len(spector)), spector[["GPA", "TUCE"]]])
+    for row in data.iloc[::16].itertuples():
+        beta = fit.params[["Intercept", "GPA", "TUCE"]].to_numpy()
+        for _ in range(30):
+            mean = 1 / (1 + np.exp(-(others @ beta + row.value * spector["PSI"])))
+            info = (others * (mean * (1 - mean)).to_numpy()[:, None]).T @ others
+            beta = beta + np.linalg.solve(info, others.T @ (spector["GRADE"] - mean))
+        eta = others @ beta + row.value * spector["PSI"]
+        best = float(np.sum(spector["GRADE"] * eta - np.logaddexp(0, eta)))
+        assert row.relative == pytest.approx(best - fit.llf, abs=1e-7)
+    assert data["mean"].isna().all() and "Profile" in fit.plot.likelihood("PSI").get_title(loc="left")
+
+
+def test_likelihood_of_many_rows_keeps_the_others(fit, monkeypatch, spector):
+    monkeypatch.setattr(likelihoods, "WORK", 1)
+    data = fit.plot.likelihood_data("PSI")
+    columns = ["GPA", "TUCE", "PSI"]
+    for row in data.iloc[::16].itertuples():
+        there = loglik([*fit.params.iloc[:3], row.value], spector, columns)
+        assert row.relative == pytest.approx(there - fit.llf, abs=1e-9)
+    assert "keep their estimates" in fit.plot.likelihood("PSI").get_title(loc="left")
+
+
+def test_likelihood_of_other_families(rough, wrecked, trained):
+    data = rough.assign(w=rough["k"] + 1.0)
+    gaussian = gb.glm("w ~ x + g", data, family="gaussian")
+    marks = gaussian.plot.likelihood_data("x").query("mark != ''").set_index("mark")["value"]
+    assert marks["95 % high"] - marks["estimate"] == pytest.approx(1.959964 * gaussian.bse["x"], rel=1e-5)
+    identity = gb.glm("k ~ 1", data, family=gb.families.poisson(link="identity"))
+    assert identity.plot.likelihood_data()["relative"].notna().sum() > 40
+    assert len(trained.plot.likelihood_data("GPA")) == len(trained.glm.plot.likelihood_data("GPA"))
+    with pytest.raises(ArgumentError, match="separated"):
+        wrecked.plot.likelihood("x")
+    with pytest.raises(ArgumentError, match="There is no coefficient 'X'"):
+        gaussian.plot.likelihood("X")
+    with pytest.raises(ArgumentError, match="without penalty"):
+        gb.glm("w ~ x", data, family="gaussian", penalty=gb.penalties.ridge(1)).plot.likelihood()
+
+
+def test_legends_have_room_and_name_the_steps(trained):
+    ax = trained.plot.contours()
+    labels = [text.get_text() for text in ax.figure.legends[0].get_texts()]
+    assert "GLM: IRLS, 5 steps" in labels and "network: gradient descent, 60 epochs" in labels
+    for figure in (ax.figure, trained.plot.loss(), trained.plot.likelihood().figure):
+        figure.canvas.draw()
+        box = figure.legends[0].get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width
 
 
 def test_loss_data(trained):
