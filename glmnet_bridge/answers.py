@@ -93,6 +93,12 @@ def pearson_chi2(fit: Any) -> float:
     return dispersions.pearson_chi2(found.model, rows, found.theta)
 
 
+def single_rows(sample: Sample) -> Rows:
+    """The rows, each as one observation: frequency weights repeat a row, they do not change its residual."""
+    rows = rows_of(sample)
+    return rows if sample.freq_weights is None else replace(rows, weights=replace(sample, freq_weights=None).weights)
+
+
 # --- rows -------------------------------------------------------------------------------------
 
 
@@ -180,7 +186,7 @@ def predict(fit: Any, reading: Reading, kind: str, threshold: float) -> Any:
 
 def _terms(fit: Any, reading: Reading) -> pd.DataFrame:
     """What each term adds, centred as in R where there is an intercept."""
-    centre = predictions.column_means(fit.rows) if "Intercept" in fit.names else None
+    centre = predictions.column_means(fit.rows, fit.sample.freq_weights) if "Intercept" in fit.names else None
     terms = predictions.term_contributions(fit.estimate, reading.rows, fit.recipe.terms, centre)
     table = pd.DataFrame({name: reading.placed(values) for name, values in terms.items()}, index=reading.labels)
     table.attrs["constant"] = 0.0 if centre is None else float(centre @ covariances.representer(fit.estimate))
@@ -216,17 +222,31 @@ def _row_errors(fit: Any, rows: Rows, eta: Array) -> Array:
     return np.where(unknown, np.nan, error)
 
 
-def augment(fit: Any, data: Any) -> pd.DataFrame:
+def augment(fit: Any, data: Any, offset: Any, exposure: Any) -> pd.DataFrame:
     """The data with what the model says about each row."""
     frame = as_frame(own_data(fit) if data is None else data)
-    link = fit.get_prediction(data, kind="link")
+    link = fit.get_prediction(data, kind="link", offset=offset, exposure=exposure)
     added = {
-        "_fitted": fit.predict(data),
+        "_fitted": fit.predict(data, offset=offset, exposure=exposure),
         "_linpred": link["estimate"],
         "_se_linpred": link["std_error"],
     }
-    if data is None:
-        reading = read(fit, None, None, None, "raise")
+    answered = _answered(fit, frame if data is not None else None, offset, exposure)
+    if answered is not None:
+        rows = single_rows(answered.sample)
         for kind in ("deviance", "pearson"):
-            added[f"_resid_{kind}"] = reading.placed(fit.residuals(kind).to_numpy())
+            added[f"_resid_{kind}"] = answered.placed(predictions.residuals(fit.estimate, rows, kind))
     return frame.assign(**{name: np.asarray(values) for name, values in added.items()})
+
+
+def _answered(fit: Any, frame: pd.DataFrame | None, offset: Any, exposure: Any) -> Reading | None:
+    """The rows with their response; None where new data have none, or lack the weights of the fit."""
+    if frame is None:
+        return Reading(fit.sample, fit.rows, fit.sample.index, None)
+    given = getattr(fit.recipe, "given", None)
+    if given is None or not fit.recipe.response.names <= set(frame.columns):
+        return None
+    if any(given.get(name, True) is None for name in ("trials", "prior_weights", "freq_weights")):
+        return None
+    sample = fit.recipe.sample(frame, offset=offset, exposure=exposure, with_response=True)
+    return Reading(sample, rows_of(sample), sample.index, None)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from glmnet_bridge import bridges
-from glmnet_bridge.errors import BridgeError, BridgeWarning, DataError, missing_extra
+from glmnet_bridge.errors import ArgumentError, BridgeError, BridgeWarning, DataError, missing_extra
 from glmnet_bridge.fits import Fit
 
 OK, FAILED, NOT_CONVERGED = 0, 1, 3
@@ -48,13 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always", BridgeWarning)
             warnings.showwarning = _one_line
             return int(options.run(options))
+    except BrokenPipeError:
+        # the reader has seen enough (`| head`); the interpreter must not complain of it at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except (BridgeError, OSError) as error:
         if options.debug:
             raise
         print(f"glmnet-bridge: {_said(error)}", file=sys.stderr)
         return FAILED
-    except BrokenPipeError:
-        return OK
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,11 +78,13 @@ def _parser() -> argparse.ArgumentParser:
         _model_arguments(verbs.add_parser(verb, help=text), run)
     network = verbs.choices["bridge"]
     network.add_argument("--train", help="train the network by sgd, momentum, adam, lbfgs or gd instead")
-    network.add_argument("--epochs", type=int, default=50)
-    network.add_argument("--seed", type=int, default=0)
+    network.add_argument("--epochs", type=int, help="with --train (default 50)")
+    network.add_argument("--seed", type=int, help="with --train (default 0)")
     predict = verbs.choices["predict"]
     predict.add_argument("new", help="table with the rows to predict")
-    predict.add_argument("--kind", default="mean", help="mean, link or class")
+    predict.add_argument("--kind", choices=("mean", "link", "class"), default="mean")
+    for each in verbs.choices.values():
+        each.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
 
@@ -129,10 +134,15 @@ def _fit(options: argparse.Namespace) -> int:
 
 
 def _bridge(options: argparse.Namespace) -> int:
-    training = {"train": options.train, "epochs": options.epochs, "random_state": options.seed}
-    bridge = bridges.bridge(
-        options.formula, _table(options.data), **_given(options), **(training if options.train else {})
-    )
+    asked = {"epochs": options.epochs, "random_state": options.seed}
+    if options.train:
+        defaults = {"train": options.train, "epochs": 50, "random_state": 0}
+        training = defaults | {name: value for name, value in asked.items() if value is not None}
+    elif any(value is not None for value in asked.values()):
+        raise ArgumentError("--epochs and --seed are for a network that is trained: add --train, such as --train sgd.")
+    else:
+        training = {}
+    bridge = bridges.bridge(options.formula, _table(options.data), **_given(options), **training)
     _write(options, bridge, bridge.glm)
     return max(_code(bridge.glm), _code(bridge.network))
 

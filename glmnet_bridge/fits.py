@@ -41,7 +41,7 @@ def _faces() -> ModuleType:
     return faces
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A fitted model: coefficients, standard errors, likelihood, predictions.
 
@@ -262,13 +262,13 @@ class Fit:
         """One row for the model."""
         return pd.DataFrame({name: [getattr(self, name)] for name in answers.GLANCE})
 
-    def augment(self, data: Any = None) -> pd.DataFrame:
+    def augment(self, data: Any = None, *, offset: Any = None, exposure: Any = None) -> pd.DataFrame:
         """The data with `_fitted, _linpred, _se_linpred, _resid_deviance, _resid_pearson` for each row.
 
         Rows that were left out for missing values are nan. New `data` need no response; without
         one the residuals are left out.
         """
-        return answers.augment(self, data)
+        return answers.augment(self, data, offset, exposure)
 
     # --- people ----------------------------------------------------------------------------
 
@@ -301,7 +301,7 @@ class Fit:
 
     def residuals(self, kind: str = "deviance") -> pd.Series:
         """Residuals of the rows used: "deviance", "pearson", "response" or "working"."""
-        values = predictions.residuals(self.estimate, self.rows, kind)
+        values = predictions.residuals(self.estimate, answers.single_rows(self.sample), kind)
         return pd.Series(values, index=self.sample.index, name=f"resid_{kind}")
 
     def predict(

@@ -34,7 +34,7 @@ from glmnet_bridge.readings import Reading
 from glmnet_bridge.report.documents import Document
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bridge:
     """A GLM, a network, and which weight of the one is which term of the other.
 

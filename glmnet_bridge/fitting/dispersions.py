@@ -30,8 +30,10 @@ def pearson_chi2(model: Model, rows: Rows, theta: Array) -> float:
 
     def part(block: Block) -> float:
         mean = model.family.mean(model.eta(block, theta))
+        rest = block.response - mean
         with np.errstate(divide="ignore", invalid="ignore"):
-            terms = block.weights[:, None] * (block.response - mean) ** 2 / model.family.variance(mean)
+            # a row that is fitted exactly counts 0, also where its mean has rounded to the edge of its range
+            terms = np.where(rest == 0.0, 0.0, block.weights[:, None] * rest**2 / model.family.variance(mean))
         return float(terms[block.weights > 0].sum())
 
     return rows.sum(part)

@@ -48,8 +48,8 @@ class Estimate:
     covariance : (P, P) inverse expected information at dispersion 1 (with a penalty: of the
         penalised estimator, `(I+P)^-1 I (I+P)^-1`); None where inference does not apply
     outcome : "converged", "rank deficient" (converged, aliased columns left out), "separated",
-        "boundary", "step limit", "early stop", "diverged", "interrupted", "as given" (weights that no
-        fit of ours found)
+        "boundary", "step limit", "stalled" (no step improves it), "early stop", "diverged",
+        "interrupted", "as given" (weights that no fit of ours found)
     distance : Newton decrement at theta, in standard errors; with a penalty, of the penalised
         optimum
     trace : the steps
@@ -215,6 +215,7 @@ def _examined(problem: _Problem, start: Array | None) -> Estimate:
         ranks = _rank(problem)
         if len(ranks.dropped):
             problem = replace(problem, kept=ranks.kept)
+            start = None if start is None else start[ranks.kept]
             path = _solve(problem, start, watch=geometric)
     if start is not None and path.outcome in ("singular", "stalled"):
         path = _solve(problem, None, watch=geometric)  # no way back from where it started
@@ -248,15 +249,17 @@ def _on_edge(problem: _Problem, path: irls.Path) -> irls.Path:
 
 
 def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]], bool] | None) -> irls.Path:
+    """Newton from `start`, raw coefficients of the kept columns, or from the constant that the data ask for."""
     model = problem.reduced()
     objective = problem.objective(model)
-    if start is None:
-        theta = starts.start(model, problem.rows, problem.position())
-    else:
-        theta = problem.own_axes().own(start if problem.kept is None else start[problem.kept])
+    constant = problem.position()
+    theta = starts.start(model, problem.rows, constant) if start is None else problem.own_axes().own(start)
     path = None
     if problem.limits.max_steps >= ENOUGH and large.worthwhile(model, problem.rows):
-        path = large.solve(objective, model, problem.rows, theta, problem.limits.tol, problem.limits.max_steps)
+        limits = problem.limits
+        path = large.solve(
+            objective, model, problem.rows, theta, tol=limits.tol, max_steps=limits.max_steps, watch=watch
+        )
     if path is None:
         polish = problem.rows.n * len(theta) < 400_000
         path = irls.newton(
@@ -359,7 +362,7 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
     outcome = {"converged": "rank deficient" if aliased else "converged", "singular": "diverged"}.get(
         path.outcome, path.outcome
     )
-    if outcome in ("stalled", "suspicious"):
+    if outcome == "suspicious":
         outcome = "step limit"
     unit, root = problem.unit, problem.root
     steps = tuple(

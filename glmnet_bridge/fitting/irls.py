@@ -139,6 +139,7 @@ def newton(
     max_steps: int = 50,
     polish: bool = True,
     watch: Callable[[list[Step]], bool] | None = None,
+    known: Point | None = None,
 ) -> Path:
     """Maximise from `theta`.
 
@@ -150,9 +151,10 @@ def newton(
     max_steps : most steps
     polish : take the last step too after `tol` is met; it squares the remaining distance
     watch : given the steps so far, True ends the fit with outcome "suspicious"
+    known : the point at `theta`, where it has been evaluated already
     """
     record = Recorder()
-    here = objective.at(theta)
+    here = objective.at(theta) if known is None else known
     record.add(here)
     polished = False
     for _ in range(max_steps):

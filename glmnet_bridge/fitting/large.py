@@ -12,6 +12,7 @@ the route is left, and plain Newton goes on from the best point.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,14 +22,18 @@ from glmnet_bridge.fitting import irls
 from glmnet_bridge.fitting.batches import Held
 from glmnet_bridge.fitting.irls import Objective, Path, Point, Recorder
 from glmnet_bridge.fitting.linalg import Factor
+from glmnet_bridge.fitting.traces import Step
 from glmnet_bridge.model.models import Model, Sums
 
 Array = np.ndarray
+Watch = Callable[[list[Step]], bool]
 
 ROWS = 20_000  # with fewer, plain Newton is as fast
 RUN = 512  # consecutive rows of the subsample
 CLOSE = 3e-5  # decrement before the full pass of 1e6 rows; its Newton step squares it
 PASSES = 12  # most passes that only form the score
+COMMON = 2000  # information about a column from which the subsample knows it well
+FAR = 20.0  # decrement by root of the parameters beyond which a point is no better than the start
 CUT = 4.0  # a pass must divide the decrement by this
 
 
@@ -38,8 +43,10 @@ def worthwhile(model: Model, rows: Rows) -> bool:
     return rows.n >= max(ROWS, 200 * model.network.parameters) and not one_step
 
 
-def solve(objective: Objective, model: Model, rows: Rows, theta: Array, tol: float, max_steps: int) -> Path | None:
-    """The path to the optimum, or None where plain Newton must do it from the start."""
+def solve(
+    objective: Objective, model: Model, rows: Rows, theta: Array, *, tol: float, max_steps: int, watch: Watch | None
+) -> Path | None:
+    """The path to the optimum, or None where plain Newton must do it from the start; arguments as `irls.newton`."""
     few = _subsample(objective, model, rows, max(rows.n // 10, 60 * len(theta)))
     if few is None:
         return None
@@ -51,11 +58,16 @@ def solve(objective: Objective, model: Model, rows: Rows, theta: Array, tol: flo
     if first.outcome != "converged" or first.end.factor is None or first.end.factor.rcond < 1e-7:
         return None
     spread = few.objective.dispersion(first.end.sums.loglik)
-    near, decrement, record = _descend(objective, first.end.theta, first.end.factor, few.share, spread, rows.n)
-    if not decrement <= _close(rows.n):
-        # the subsample misled: go on from here with all rows
-        return irls.newton(objective, near, tol=tol, max_steps=max_steps, polish=False)
-    return _certified(objective, few, near, tol, max_steps, record)
+    close = _close(rows.n, first.end.factor, few.share)
+    near, decrement, record = _descend(objective, first.end.theta, first.end.factor, few.share, spread, close)
+    path = _certified(objective, few, near, tol, record) if decrement <= close else None
+    if path is not None:
+        return path
+    # the subsample misled. All rows go on from here, unless a column that it hardly knows ran off
+    here = objective.at(near)
+    if not here.decrement < FAR * np.sqrt(len(theta)):
+        return None
+    return irls.newton(objective, near, tol=tol, max_steps=max_steps, polish=False, watch=watch, known=here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +96,16 @@ def _subsample(objective: Objective, model: Model, rows: Rows, size: int) -> Sub
     return Subsample(few, small, share, model)
 
 
-def _close(n: int) -> float:
-    """Decrement at which the full pass is made; what it does to the standard errors falls with sqrt(n)."""
-    return CLOSE * np.sqrt(n / 1e6)
+def _close(n: int, hessian: Factor, share: float) -> float:
+    """Decrement at which the full pass is made, so that standard errors are good to 1e-8 where it ends.
+
+    A step of d standard errors moves the linear predictor of the rows that carry column j by about
+    d / root(H_jj), and their weights by as much. The subsample takes up all but some percent of that,
+    except for a column that hardly any of its rows carry.
+    """
+    size = hessian.scale / np.sqrt(share)
+    spared = np.where(size**2 > COMMON, 2e-7, 5e-9)
+    return float(min(CLOSE * np.sqrt(n / 1e6), (spared * size).min()))
 
 
 def taken(rows: Rows, size: int) -> Rows:
@@ -105,7 +124,7 @@ def taken(rows: Rows, size: int) -> Rows:
 
 
 def _descend(
-    objective: Objective, theta: Array, hessian: Factor, share: float, spread: float, n: int
+    objective: Objective, theta: Array, hessian: Factor, share: float, spread: float, close: float
 ) -> tuple[Array, float, Recorder]:
     """Score-only steps from `theta`: the last point, its (expected) decrement, and the steps.
 
@@ -121,16 +140,16 @@ def _descend(
         decrement = float(np.sqrt(max(slope @ step, 0.0) / spread))
         record.add(Point(theta, Sums(np.nan), np.nan, decrement=decrement))
         if not decrement * CUT < before:
-            return theta, np.inf, record
-        if decrement <= _close(n):
+            return theta, decrement, record
+        if decrement <= close:
             return theta, decrement, record
         moved = theta + step
         rate = decrement / before
-        if rate > 0 and decrement * rate <= _close(n):
+        if rate > 0 and decrement * rate <= close:
             return moved, decrement * rate, record
         after = _slope(objective, moved)
         if not np.isfinite(after).all():
-            return theta, np.inf, record
+            return theta, decrement, record
         if step @ (slope - after) > 0:
             pairs.append((step, slope - after))
         theta, slope, before = moved, after, decrement
@@ -157,7 +176,7 @@ def _two_loop(slope: Array, pairs: list[tuple[Array, Array]], hessian: Factor, s
     return out
 
 
-def _certified(objective: Objective, few: Subsample, near: Array, tol: float, max_steps: int, record: Recorder) -> Path:
+def _certified(objective: Objective, few: Subsample, near: Array, tol: float, record: Recorder) -> Path | None:
     """One full pass, its Newton step, and the score where it ends.
 
     Between the two points, some 1e-5 standard errors apart, the information changes by
@@ -167,7 +186,7 @@ def _certified(objective: Objective, few: Subsample, near: Array, tol: float, ma
     here = objective.at(near)
     record.add(here)
     if here.step is None or here.factor is None or here.decrement > 1e-3:
-        return irls.newton(objective, near, tol=tol, max_steps=max_steps, polish=False)
+        return None
     theta = near + here.step
     score = objective.evaluate(theta, "score").score
     assert score is not None
@@ -182,9 +201,7 @@ def _certified(objective: Objective, few: Subsample, near: Array, tol: float, ma
         decrement=float(np.sqrt(gain / objective.dispersion(loglik))),
     )
     record.add(end)
-    if end.decrement > tol:
-        return irls.newton(objective, theta, tol=tol, max_steps=max_steps, polish=False)
-    return Path(end, tuple(record.steps), "converged")
+    return Path(end, tuple(record.steps), "converged") if end.decrement <= tol else None
 
 
 def _moved(sums: Sums, few: Subsample, near: Array, theta: Array, loglik: float, score: Array) -> Sums:

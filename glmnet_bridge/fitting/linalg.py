@@ -160,14 +160,6 @@ def rank(r: Array, raw_norms: Array | None = None) -> Rank:
     return Rank(np.array(kept, dtype=int), np.array(dropped, dtype=int), equations)
 
 
-def null_space(matrix: Array, tolerance: float = 1e-10) -> Array:
-    """Orthonormal basis `(p, d)` of the null space, by singular values relative to the largest."""
-    if 0 in matrix.shape:
-        return np.eye(matrix.shape[1])
-    _, values, vectors = np.linalg.svd(matrix, full_matrices=True)
-    return vectors[int((values > tolerance * values.max(initial=0.0)).sum()) :].T
-
-
 def generalised_inverse(matrix: Array, tolerance: float = 1e-12) -> Array:
     """A symmetric generalised inverse: exact for every estimable combination of a redundant theta."""
     scale = np.sqrt(np.maximum(matrix.diagonal(), 0.0))

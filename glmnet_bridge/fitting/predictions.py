@@ -44,9 +44,12 @@ def standard_errors(rows: Rows, covariance: Array) -> Array:
     return out
 
 
-def column_means(rows: Rows) -> Array:
-    """Mean `(p,)` of each column over the rows, unweighted as in R."""
-    return rows.sum(lambda block: block.columns.tdot(np.ones((len(block.weights), 1))))[:, 0] / rows.n
+def column_means(rows: Rows, counts: Array | None) -> Array:
+    """Mean `(p,)` of each column over the rows, unweighted as in R; `counts` `(n,)` repeat rows."""
+    n = rows.n
+    counted = Rows(rows.source, rows.response, np.broadcast_to(1.0, n) if counts is None else counts)
+    total = counted.sum(lambda block: block.columns.tdot(np.ascontiguousarray(block.weights)[:, None]))[:, 0]
+    return total / counted.weights.sum()
 
 
 def term_contributions(
@@ -67,7 +70,7 @@ def term_contributions(
 def residuals(estimate: Estimate, rows: Rows, kind: str) -> Array:
     """Residuals `(n,)`: "deviance", "pearson", "response" (y - mean) or "working" ((y - mean) / slope).
 
-    Deviance and Pearson residuals carry the root of the prior weights and trials, as in R.
+    Deviance and Pearson residuals carry the root of the rows' weights: prior weights and trials, as in R.
 
     Raises
     ------

@@ -1,0 +1,81 @@
+"""The route for many rows: plain Newton's answer, whatever the subsample looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from unittest import mock
+
+import numpy as np
+import pytest
+
+import glmnet_bridge as gb
+from glmnet_bridge.fitting import large
+
+N = 40_000
+
+
+def frame(seed: int, rare: int, order: str) -> dict[str, np.ndarray]:
+    """A numeric column and a factor with a level of `rare` rows, in random or sorted order."""
+    random = np.random.default_rng(seed)
+    x = np.tanh(random.normal(size=N))
+    g = random.choice(list("abcdef"), N)
+    g[random.choice(N, rare, replace=False)] = "z"
+    keys = {"random": random.random(N), "by x": x, "by g": g}
+    at = np.argsort(keys[order], kind="stable")
+    return {"x": x[at], "g": g[at], "random": random}
+
+
+def response(family: str, data: dict[str, np.ndarray]) -> np.ndarray:
+    random, x = data["random"], data["x"]
+    if family == "binomial":
+        return random.binomial(1, 1 / (1 + np.exp(1 - x)))
+    if family == "poisson":
+        return random.poisson(np.exp(0.3 + 0.4 * x))
+    return random.gamma(2, 1 / (1 + 0.2 * x) / 2)
+
+
+def both(fit: Callable[[], gb.fits.Fit]) -> tuple[gb.fits.Fit, gb.fits.Fit]:
+    """The fit by this route and by plain Newton."""
+    with mock.patch.object(large, "solve", wraps=large.solve) as used:
+        fast = fit()
+    assert used.called
+    with mock.patch.object(large, "ROWS", 10**12):
+        return fast, fit()
+
+
+@pytest.mark.parametrize("order", ["random", "by x", "by g"])
+@pytest.mark.parametrize("rare", [8, 30, 400])
+@pytest.mark.parametrize(("family", "link"), [("binomial", "logit"), ("poisson", "log"), ("gamma", "inverse")])
+def test_same_answer_as_plain_newton(family: str, link: str, rare: int, order: str) -> None:
+    data = frame(rare, rare, order)
+    data["y"] = response(family, data)
+    del data["random"]
+    fast, plain = both(lambda: gb.glm("y ~ x + g", data, family, link))
+    assert fast.outcome == plain.outcome == "converged"
+    assert (np.abs(fast.params - plain.params) / plain.bse).max() < 1e-9
+    assert np.abs(fast.bse / plain.bse - 1).max() < 1e-8
+    assert fast.llf == pytest.approx(plain.llf, rel=1e-13)
+    assert fast.distance_to_mle <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_offset_and_other_links(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    X, w = random.normal(size=(N, 4)), random.uniform(0.2, 3.0, N)
+    offset = 0.3 * random.normal(size=N)
+    y = (random.random(N) < 1 / (1 + np.exp(-X @ [0.5, -0.3, 0.2, 0.0] - offset))).astype(float)
+    link = ("logit", "probit", "cloglog", "cauchit")[seed]
+    fast, plain = both(lambda: gb.fit(X, y, link=link, prior_weights=w, offset=offset))
+    assert (np.abs(fast.params - plain.params) / plain.bse).max() < 1e-9
+    assert np.abs(fast.bse / plain.bse - 1).max() < 1e-8
+
+
+def test_a_level_that_the_subsample_hardly_knows_does_not_mislead() -> None:
+    """The subsample's estimate of this level lies near infinity; all rows must not start from there."""
+    random = np.random.default_rng(2)
+    n = 200_000
+    x = np.tanh(random.normal(size=n))
+    g = np.where(random.random(n) < 30 / n, "rare", random.choice(list("abcdefghij"), n))
+    y = random.binomial(1, 1 / (1 + np.exp(1 - x)))
+    fit = gb.glm("y ~ x + g", {"x": x, "g": g, "y": y})
+    assert fit.converged and fit.distance_to_mle < 1e-9 and np.abs(fit.params).max() < 5
