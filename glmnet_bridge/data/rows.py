@@ -32,6 +32,7 @@ import threadpoolctl
 Array = np.ndarray
 Total = TypeVar("Total")
 POOL = "glmnet_bridge rows"  # name of the threads that blocks are spread over
+GROUPS = 4  # groups of blocks a thread, so that one busy core does not hold up the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Source(Protocol):
 class Columns:
     """Some rows of a design `(m, p)`, behind the verbs that a fit needs.
 
+    Products go through `np.dot`, which lets other threads run meanwhile; the operator `@` does not.
+
     `dense` is `(m, q)` float64, `cell` is `(m,)` integer or None (all rows in cell 0).
     """
 
@@ -99,7 +102,7 @@ class Columns:
     def dot(self, beta: Array) -> Array:
         """`X beta`, `(m, k)` for beta `(p, k)`."""
         at = self.layout
-        eta = self.dense @ beta[at.at_dense]
+        eta = np.dot(self.dense, beta[at.at_dense])
         if len(at.at_table):
             by_cell = at.table @ beta[at.at_table]
             eta += by_cell[0] if self.cell is None else by_cell[self.cell]
@@ -108,7 +111,7 @@ class Columns:
     def tdot(self, u: Array) -> Array:
         """`X' u`, `(p, k)` for u `(m, k)`."""
         at = self.layout
-        sums = self.dense.T @ u
+        sums = np.dot(self.dense.T, u)
         if len(at.at_table):
             sums = np.concatenate([at.table.T @ self._by_cell(u), sums])
         return sums if at.order is None else sums[at.order]
@@ -144,7 +147,7 @@ class Columns:
     def _by_cell_weighted(self, weighted: Weighted, w: Array) -> Array:
         """Sum of w times the dense columns within each cell, `(cells, q)`."""
         if self.cell is None:
-            return (weighted.columns.T @ weighted.rest)[None, :]
+            return np.dot(weighted.columns.T, weighted.rest)[None, :]
         return self._by_cell(weighted.columns * weighted.rest[:, None])
 
 
@@ -167,8 +170,8 @@ def _weighted_gram(dense: Array, w: Array) -> tuple[Array, Weighted]:
     product = _buffer(dense)
     np.multiply(dense, factor[:, None], out=product)
     if signed:
-        return dense.T @ product, Weighted(product, np.ones_like(w))
-    return product.T @ product, Weighted(product, factor)
+        return np.dot(dense.T, product), Weighted(product, np.ones_like(w))
+    return np.dot(product.T, product), Weighted(product, factor)
 
 
 _buffers = threading.local()
@@ -291,9 +294,20 @@ class Rows:
             # a pass inside a block of another one stays on its thread: the pool would wait for itself
             if workers() == 1 or threading.current_thread().name.startswith(POOL):
                 return _pairwise(map(part, runs))
-            # each thread computes in the caller's context, so that its floating-point error state holds there too
-            contexts = [contextvars.copy_context() for _ in runs]
-            return _pairwise(_pool(workers()).map(lambda context, run: context.run(part, run), contexts, runs))
+            # a thread takes a run of blocks at a time: handing over single blocks would cost more than it evens out.
+            # Each computes in the caller's context, so that its floating-point error state holds there too
+            groups = _groups(runs, GROUPS * workers())
+            contexts = [contextvars.copy_context() for _ in groups]
+            parts = _pool(workers()).map(
+                lambda context, group: context.run(lambda: [part(run) for run in group]), contexts, groups
+            )
+            return _pairwise(total for group in parts for total in group)
+
+
+def _groups(runs: list[tuple[int, int]], most: int) -> list[list[tuple[int, int]]]:
+    """The runs in at most `most` lists of neighbours."""
+    size = -(-len(runs) // most)
+    return [runs[start : start + size] for start in range(0, len(runs), size)]
 
 
 def _pairwise(parts: Iterator[Any] | Any) -> Any:
