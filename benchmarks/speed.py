@@ -21,6 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--inner", type=int, default=1, help="calls per measurement, for short ones")
     parser.add_argument("--share", type=float, default=1.0, help="share of the rows")
     parser.add_argument("--peers", nargs="*", default=["glum"])
+    parser.add_argument("--only", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -42,10 +43,29 @@ def run_all() -> None:
         subprocess.run([sys.executable, __file__, workload, *options], check=True)
 
 
+def apart(options: argparse.Namespace) -> None:
+    """Engines in processes of their own, in turn: with several threads a peer's pool keeps spinning after its call."""
+    names = ["ours", *options.peers]
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(options.repeat):
+        for name in names:
+            command = [sys.executable, __file__, options.workload, "--threads", str(options.threads), "--only", name]
+            done = subprocess.run([*command, "--repeat", "3"], capture_output=True, text=True, check=True)
+            times[name].append(float(done.stdout))
+    print(f"{options.workload}, {options.threads} thread(s), medians of {options.repeat} processes of 3 fits each")
+    for name in names:
+        ratios = sorted(theirs / own for theirs, own in zip(times[name], times["ours"], strict=True))
+        middle = sorted(times[name])[len(times[name]) // 2]
+        print(f"  {name:<16}{1e3 * middle:10.2f} ms wall   wall / ours {ratios[len(ratios) // 2]:6.2f}")
+
+
 def main() -> None:
     options = arguments()
     if options.workload is None:
         run_all()
+        return
+    if options.threads > 1 and not options.only:
+        apart(options)
         return
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
@@ -55,7 +75,7 @@ def main() -> None:
 
     work = workloads.make(options.workload, options.share)
     few = workloads.make(options.workload, min(1.0, options.share * 5000 / workloads.SIZES[options.workload][0]))
-    names = ["ours", *options.peers]
+    names = [options.only] if options.only else ["ours", *options.peers]
     wall: dict[str, list[float]] = {name: [] for name in names}
     cpu: dict[str, list[float]] = {name: [] for name in names}
     for name in names:
@@ -67,6 +87,9 @@ def main() -> None:
                 workloads.ENGINES[name](work)
             wall[name].append((time.perf_counter() - began) / options.inner)
             cpu[name].append((time.process_time() - used) / options.inner)
+    if options.only:
+        print(np.median(wall[options.only]))
+        return
     print(f"{options.workload}, {options.threads} thread(s), medians of {options.repeat}")
     for name in names:
         ratios = [theirs / own for theirs, own in zip(wall[name], wall["ours"], strict=True)]

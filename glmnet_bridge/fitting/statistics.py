@@ -9,7 +9,7 @@ where it is estimated and normal where it is known.
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+import scipy
 
 from glmnet_bridge.data.rows import ArraySource, Block, Rows
 from glmnet_bridge.errors import ArgumentError
@@ -80,13 +80,13 @@ def _all_equal(rows: Rows) -> bool:
 def tail(statistic: Array, residual_df: float | None) -> Array:
     """Two-sided p-values: normal, or Student's t with `residual_df`."""
     size = -np.abs(np.asarray(statistic, dtype=float))
-    return 2.0 * (special.ndtr(size) if residual_df is None else special.stdtr(residual_df, size))
+    return 2.0 * (scipy.special.ndtr(size) if residual_df is None else scipy.special.stdtr(residual_df, size))
 
 
 def quantile(level: float, residual_df: float | None) -> float:
     """Half width of a two-sided interval of this level, in standard errors."""
     upper = 0.5 + 0.5 * level
-    return float(special.ndtri(upper) if residual_df is None else special.stdtrit(residual_df, upper))
+    return float(scipy.special.ndtri(upper) if residual_df is None else scipy.special.stdtrit(residual_df, upper))
 
 
 def confidence_level(level: float, alpha: float | None) -> float:

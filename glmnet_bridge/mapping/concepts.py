@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from glmnet_bridge.data.rows import Array
 from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.estimates import Estimate
-from glmnet_bridge.mapping.correspondences import is_bias
 from glmnet_bridge.mapping.verdicts import NOISE, rounding
 from glmnet_bridge.mapping.views import features
+from glmnet_bridge.model.networks import is_bias
 
 # what a loss function leaves when every row is fitted perfectly; families not named here leave nothing
 LEAST_LOSS = {
-    "binomial": lambda y: special.entr(y) + special.entr(1.0 - y),
-    "poisson": lambda y: y - special.xlogy(y, y),
+    "binomial": lambda y: scipy.special.entr(y) + scipy.special.entr(1.0 - y),
+    "poisson": lambda y: y - scipy.special.xlogy(y, y),
 }
 
 

@@ -23,7 +23,7 @@ from glmnet_bridge.data.rows import Array
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.mapping.unions import Union, snapped
-from glmnet_bridge.model.networks import Affine, Inputs, Network, Normalise, fold, fold_jacobian
+from glmnet_bridge.model.networks import Affine, Inputs, Network, Normalise, fold, fold_jacobian, is_bias
 
 MOST = 6  # summands of an expression that are written out
 
@@ -248,11 +248,6 @@ def written(weights: Array, names: tuple[str, ...], constant: float = 0.0, times
         parts.append(f"{'-' if constant < 0 else '+'} {abs(constant):.6g}")
     text = " ".join(parts)
     return text[2:] if text.startswith("+ ") else f"-{text[2:]}" if text.startswith("- ") else text
-
-
-def is_bias(entry: str) -> bool:
-    """Whether a weight's name says that it is a bias."""
-    return entry.split("[")[0].endswith("bias")
 
 
 def _part(weight: float, name: str, times: str) -> str:

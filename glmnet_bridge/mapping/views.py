@@ -8,8 +8,15 @@ import pandas as pd
 from glmnet_bridge.errors import ArgumentError, FitError, nearest
 from glmnet_bridge.fitting.covariances import states
 from glmnet_bridge.fitting.estimates import Estimate
-from glmnet_bridge.mapping.correspondences import is_bias
-from glmnet_bridge.model.networks import Activation, Affine, Contrast, Network, Normalise, fold_jacobian
+from glmnet_bridge.model.networks import (
+    Activation,
+    Affine,
+    Contrast,
+    Network,
+    Normalise,
+    fold_jacobian,
+    is_bias,
+)
 
 KINDS = ("expected", "observed")
 WORDS = {

@@ -9,7 +9,7 @@ other: where p is 1 to the last digit, q still has all of its own.
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+import scipy
 
 from glmnet_bridge.model.kernels import divergence, quiet
 
@@ -143,15 +143,15 @@ class Probit(_Binomial):
     """F is the normal distribution; f/p is the inverse Mills ratio, through erfcx."""
 
     def _shape(self, eta: Array) -> None:
-        self.p, self.q = special.ndtr(eta), special.ndtr(-eta)
-        self.log_p, self.log_q = special.log_ndtr(eta), special.log_ndtr(-eta)
+        self.p, self.q = scipy.special.ndtr(eta), scipy.special.ndtr(-eta)
+        self.log_p, self.log_q = scipy.special.log_ndtr(eta), scipy.special.log_ndtr(-eta)
         self.over_p, self.event_curve = self._mills(eta)
         self.over_q, self.other_curve = self._mills(-eta)
 
     @staticmethod
     def _mills(eta: Array) -> tuple[Array, Array]:
         """`a = phi / Phi` and `a (a + eta)`; the sum cancels in the lower tail, hence the series."""
-        ratio = ROOT_TWO_OVER_PI / special.erfcx(-eta / ROOT_TWO)
+        ratio = ROOT_TWO_OVER_PI / scipy.special.erfcx(-eta / ROOT_TWO)
         tail = eta < -20.0
         if not tail.any():
             return ratio, ratio * (ratio + eta)
@@ -169,7 +169,7 @@ class CLogLog(_Binomial):
         # below eta = -37 the logarithm of 1 - exp(-r) is eta to the last digit, also where r underflows
         self.log_p = np.where(eta < -37.0, eta, _log(self.p, self.q))
         self.log_q = -rate
-        self.over_p, self.over_q = self.q / special.exprel(-np.minimum(rate, 1e300)), rate
+        self.over_p, self.over_q = self.q / scipy.special.exprel(-np.minimum(rate, 1e300)), rate
         small = rate < 0.01
         series = rate * (0.5 + rate * (1 / 12 - rate * rate / 720))
         self.event_curve = self.over_p * np.where(small, series, self.over_p - 1.0 + rate)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from glmnet_bridge.model.families import Distribution
 
@@ -99,7 +99,7 @@ def peak(x: Array) -> Array:
     error = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square / 1188))))
     stirling = -0.5 * np.log(2.0 * np.pi * np.where(large, x, 1.0)) - error
     few = np.where(large, 0.0, x)
-    return np.where(large, stirling, special.xlogy(few, few) - few - special.gammaln(few + 1.0))
+    return np.where(large, stirling, scipy.special.xlogy(few, few) - few - scipy.special.gammaln(few + 1.0))
 
 
 def _binomial(y: Array, w: Array, observed: Observed, dispersion: float) -> Array:

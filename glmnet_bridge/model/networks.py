@@ -300,6 +300,11 @@ def dense_entries(layers: tuple[Any, ...], inputs: tuple[str, ...], outputs: tup
     return tuple(names)
 
 
+def is_bias(entry: str) -> bool:
+    """Whether a weight's name says that it is a bias."""
+    return entry.split("[")[0].endswith("bias")
+
+
 def fold(network: Network, theta: Array) -> Array:
     """Coefficients `(p, k)` of the design's columns: `eta = U fold(network, theta)`."""
     return _folds(network, theta)[-1]
