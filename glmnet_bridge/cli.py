@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--seed", type=int, help="with --train (default 0)")
     predict = verbs.choices["predict"]
     predict.add_argument("new", help="table with the rows to predict")
-    predict.add_argument("--kind", choices=("mean", "link", "class"), default="mean")
+    predict.add_argument("--kind", default="mean", help="mean, link or class")
     for each in verbs.choices.values():
         each.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
@@ -148,6 +148,8 @@ def _bridge(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    if options.kind not in ("mean", "link", "class"):
+        raise ArgumentError(f"--kind {options.kind} is unknown; it is mean, link or class.")
     fit = bridges.glm(options.formula, _table(options.data), **_given(options))
     new = _table(options.new)
     values = fit.predict(new, kind=options.kind)

@@ -95,9 +95,25 @@ def test_separated_data_end_with_3(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "x" in capsys.readouterr().err
 
 
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    verb = f"{sys.executable} -m glmnet_bridge.cli predict"
+    command = f"{verb} {BIRTHS} 'low ~ age' {BIRTHS} | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0" and done.stderr == ""
+
+
+def test_options_of_training_need_a_learner(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bridge", BIRTHS, "low ~ age", "--epochs", "5"]) == 1
+    assert "--train" in capsys.readouterr().err
+    assert main(["predict", BIRTHS, "low ~ age", BIRTHS, "--kind", "terms"]) == 1
+    assert "mean, link or class" in capsys.readouterr().err
+
+
 def test_debug_shows_where(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="no such file"):
         main(["--debug", "fit", "nowhere.csv", "y ~ x"])
+    with pytest.raises(ValueError, match="no such file"):
+        main(["fit", "nowhere.csv", "y ~ x", "--debug"])
 
 
 def test_the_installed_command_runs_the_demo(tmp_path: Path) -> None:

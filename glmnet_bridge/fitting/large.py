@@ -47,10 +47,13 @@ def solve(
     objective: Objective, model: Model, rows: Rows, theta: Array, *, tol: float, max_steps: int, watch: Watch | None
 ) -> Path | None:
     """The path to the optimum, or None where plain Newton must do it from the start; arguments as `irls.newton`."""
-    few = _subsample(objective, model, rows, max(rows.n // 10, 60 * len(theta)))
+    few = _subsample(objective, model, rows, max(rows.n // 10, 30 * len(theta)))
     if few is None:
         return None
-    fewer = _subsample(objective, model, few.rows, few.rows.n // 8) if few.rows.n >= 40 * len(theta) * 8 else None
+    least = 12 * len(theta)
+    fewer = None
+    if few.rows.n >= 4 * least:
+        fewer = _subsample(objective, model, few.rows, max(few.rows.n // 8, least))
     if fewer is not None:
         warm = irls.newton(fewer.objective, theta, tol=1.0, max_steps=10, polish=False)
         theta = warm.end.theta if warm.outcome == "converged" else theta
