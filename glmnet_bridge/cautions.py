@@ -38,6 +38,16 @@ def speak(fitted: Fit, strict: bool) -> None:
         )
 
 
+def _way_on(outcome: str) -> str:
+    """What may help a fit that did not converge."""
+    if outcome == "stalled":
+        return (
+            "No step improves the likelihood any more: look for columns that nearly determine each other, weights or "
+            "offsets of very different size, or give another start=."
+        )
+    return "Allow more steps with max_steps=, or give another start=."
+
+
 def _verdict(fitted: Fit) -> tuple[str, type[BridgeWarning]]:
     found = fitted.estimate
     if found.outcome == "separated" and found.separation is not None:
@@ -56,8 +66,7 @@ def _verdict(fitted: Fit) -> tuple[str, type[BridgeWarning]]:
         steps = len(found.trace) - 1
         return (
             f"Not converged (outcome '{found.outcome}') after {steps} step{'' if steps == 1 else 's'}: the estimate "
-            f"is {found.distance:.2g} standard errors from the optimum. Allow more steps with max_steps=, or give "
-            "another start=.",
+            f"is {found.distance:.2g} standard errors from the optimum. {_way_on(found.outcome)}",
             ConvergenceWarning,
         )
     if fitted.family.distribution.free_dispersion and statistics.exact(fitted.family, fitted.rows, fitted.deviance):

@@ -84,7 +84,7 @@ class Fit:
     def cov_params(self, vcov: str | None = None) -> pd.DataFrame:
         """Covariance `(p, p)` of the coefficients; `vcov` is "expected" (default) or "observed" information."""
         matrix = covariances.covariance(self.estimate, vcov or "expected", self.dispersion)
-        return pd.DataFrame(matrix, index=list(self.names), columns=list(self.names))
+        return pd.DataFrame(matrix, index=self.columns, columns=self.columns)
 
     @functools.cached_property
     def bse(self) -> pd.Series:
@@ -121,8 +121,13 @@ class Fit:
         """
         return answers.limits(self, level, alpha, method, distribution, vcov)
 
+    @functools.cached_property
+    def columns(self) -> pd.Index:
+        """Labels of the p coefficients; made once, because a new index costs as much as a step of a small fit."""
+        return pd.Index(list(self.names))
+
     def _by_column(self, values: Array, name: str) -> pd.Series:
-        return pd.Series(values, index=list(self.names), name=name)
+        return pd.Series(values, index=self.columns, name=name)
 
     # --- the fit ---------------------------------------------------------------------------
 
@@ -246,7 +251,7 @@ class Fit:
     @property
     def separation(self) -> pd.Series:
         """Per column: finite, +inf, -inf, either (infinite, sign open) or aliased."""
-        return pd.Series(covariances.states(self.estimate), index=list(self.names), name="separation")
+        return pd.Series(covariances.states(self.estimate), index=self.columns, name="separation")
 
     # --- frames ----------------------------------------------------------------------------
 
