@@ -46,8 +46,10 @@ class Factor:
 
     def inverse(self) -> Array:
         """`matrix^-1`, symmetric."""
-        half = solve_triangular(self.upper, np.eye(len(self.scale)), trans="T")
-        return half.T @ half / np.outer(self.scale, self.scale)
+        if not len(self.scale):
+            return np.zeros((0, 0))
+        half = lapack.dtrtri(self.upper)[0]
+        return half @ half.T / np.outer(self.scale, self.scale)
 
 
 def factor(matrix: Array) -> Factor | None:
