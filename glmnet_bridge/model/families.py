@@ -33,7 +33,6 @@ class Link:
     inverse: Callable[[Array], Array]
     slope: Callable[[Array], Array]
     activation: str
-    domain: str = "any real number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +171,14 @@ LINKS: dict[str, Link] = {
         ),
         Link("log", np.log, np.exp, np.exp, "exponential"),
         Link("identity", np.positive, np.positive, np.ones_like, "linear"),
-        Link("inverse", np.reciprocal, np.reciprocal, lambda eta: -1.0 / eta**2, "1/eta", "eta other than 0"),
-        Link("sqrt", np.sqrt, np.square, lambda eta: 2.0 * eta, "square", "eta > 0"),
+        Link("inverse", np.reciprocal, np.reciprocal, lambda eta: -1.0 / eta**2, "1/eta"),
+        Link("sqrt", np.sqrt, np.square, lambda eta: 2.0 * eta, "square"),
         Link(
             "1/mu^2",
             lambda mean: mean**-2.0,
             lambda eta: eta**-0.5,
             lambda eta: -0.5 * eta**-1.5,
             "1/sqrt(eta)",
-            "eta > 0",
         ),
     )
 }
