@@ -18,7 +18,8 @@ import pandas as pd
 
 from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.mapping import concepts
-from glmnet_bridge.model.networks import Activation, fold
+from glmnet_bridge.model.layers import Activation
+from glmnet_bridge.model.networks import fold
 from glmnet_bridge.report import curves, descents, diagrams, forests, likelihoods, sentences, surfaces
 from glmnet_bridge.variables import Variables
 

@@ -32,15 +32,9 @@ from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split
 from glmnet_bridge.mapping.recipes import UnionRecipe
 from glmnet_bridge.mapping.unions import CONSTANT, Union
 from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.layers import Activation, Affine
 from glmnet_bridge.model.models import Model, Sums
-from glmnet_bridge.model.networks import (
-    Activation,
-    Affine,
-    Inputs,
-    Network,
-    dense_entries,
-    single_unit,
-)
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries, single_unit
 from glmnet_bridge.model.penalties import Penalty
 
 IRLS = "irls"

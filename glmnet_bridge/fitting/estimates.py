@@ -23,8 +23,9 @@ from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.fitting.separation import Separation
 from glmnet_bridge.fitting.traces import Step, Trace
+from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.models import Model, Sums
-from glmnet_bridge.model.networks import Affine, Inputs, Network
+from glmnet_bridge.model.networks import Inputs, Network
 
 Array = np.ndarray
 

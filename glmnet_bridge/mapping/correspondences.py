@@ -23,7 +23,8 @@ from glmnet_bridge.data.rows import Array
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.mapping.unions import Union, snapped
-from glmnet_bridge.model.networks import Affine, Inputs, Network, Normalise, fold, fold_jacobian, is_bias
+from glmnet_bridge.model.layers import Affine, Fixed, Normalise, bare
+from glmnet_bridge.model.networks import Inputs, Network, fold, fold_jacobian, is_bias
 
 MOST = 6  # summands of an expression that are written out
 
@@ -174,9 +175,8 @@ def correspond(union: Union, network: Network, theta: Array, aliased: dict[str, 
     """
     own = Network(union.inputs, network.layers, network.entries)
     jacobian = fold_jacobian(own, theta)
-    weighted = [layer for layer in network.layers if layer.parameters]
     q = len(union.names)
-    if len(weighted) == 1:
+    if network.linear:
         entries, values, matrix = network.entries, np.asarray(theta, dtype=float), _clean(jacobian)
         constant = fold(own, np.zeros_like(values))[:, 0]
     else:
@@ -197,7 +197,7 @@ def correspond(union: Union, network: Network, theta: Array, aliased: dict[str, 
         constant=constant,
         weights=network.entries,
         jacobian=jacobian,
-        folded=len(weighted) > 1 or any(isinstance(layer, Normalise) for layer in network.layers),
+        folded=not network.linear or any(isinstance(bare(layer), Fixed | Normalise) for layer in network.layers),
         ties=_ties(union.names, union.kept, matrix, constant),
     )
 

@@ -22,7 +22,8 @@ from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.covariances import equation
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.mapping.inputs import Chosen, Fed, OfLevels, dense, plain_variable
-from glmnet_bridge.model.networks import Affine, Inputs, Network, Normalise
+from glmnet_bridge.model.layers import Affine
+from glmnet_bridge.model.networks import Inputs, Network
 
 CONSTANT = "Intercept"
 SMALL = 12  # largest denominator that a weight is read as
@@ -184,7 +185,7 @@ def decide_rank(rows: Rows) -> Rank | None:
 
 def adds_constant(network: Network) -> bool:
     """Whether some layer adds a number to every row."""
-    return any(getattr(layer, "bias", False) or isinstance(layer, Normalise) for layer in network.layers)
+    return any(layer.shifts for layer in network.layers)
 
 
 def plain_model_network(names: tuple[str, ...], kept: Array) -> Network:

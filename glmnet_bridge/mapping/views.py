@@ -8,15 +8,8 @@ import pandas as pd
 from glmnet_bridge.errors import ArgumentError, FitError, nearest
 from glmnet_bridge.fitting.covariances import states
 from glmnet_bridge.fitting.estimates import Estimate
-from glmnet_bridge.model.networks import (
-    Activation,
-    Affine,
-    Contrast,
-    Network,
-    Normalise,
-    fold_jacobian,
-    is_bias,
-)
+from glmnet_bridge.model.layers import Activation, Affine, Contrast, Fixed, Gain, Normalise, bare
+from glmnet_bridge.model.networks import Network, fold_jacobian, is_bias
 
 KINDS = ("expected", "observed")
 WORDS = {
@@ -24,6 +17,7 @@ WORDS = {
     Activation: "activation",
     Normalise: "normalisation",
     Contrast: "difference of logits",
+    Gain: "gain and shift",
 }
 
 
@@ -42,8 +36,9 @@ def layers(estimate: Estimate) -> pd.DataFrame:
     """One row per layer, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
     network, link = estimate.model.network, estimate.model.family.link
     rows = [("inputs", "input", f"(rows, {features(network)})", 0)]
-    for layer in network.layers:
-        kind = layer.kind if isinstance(layer, Activation) else WORDS.get(type(layer), type(layer).__name__.lower())
+    for whole in network.layers:
+        layer = bare(whole)
+        kind = layer.kind if isinstance(layer, Activation | Fixed) else WORDS[type(layer)]
         rows.append((layer.name, kind, f"(rows, {layer.outputs})", layer.parameters))
     rows.append(("mean", link.activation, f"(rows, {network.outputs})", 0))
     return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "parameters"])

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.model.networks import Affine, Network
+from glmnet_bridge.model.layers import Affine
+from glmnet_bridge.model.networks import Network
 from glmnet_bridge.report import canvas, numbers, renderers
 
 if TYPE_CHECKING:

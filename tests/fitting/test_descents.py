@@ -17,16 +17,9 @@ from glmnet_bridge.fitting.descents import Descent, descend
 from glmnet_bridge.fitting.losses import Loss, steepest
 from glmnet_bridge.fitting.trainings import Training, training
 from glmnet_bridge.model import families, penalties
+from glmnet_bridge.model.layers import Activation, Affine
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import (
-    Activation,
-    Affine,
-    Inputs,
-    Network,
-    dense_entries,
-    fold,
-    single_unit,
-)
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries, fold, single_unit
 
 FIRST_ORDER = ("gradient descent", "sgd", "momentum", "nesterov", "adam")
 ALL = (*FIRST_ORDER, "lbfgs")

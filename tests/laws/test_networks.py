@@ -11,18 +11,9 @@ from laws.examples import AFFINE, FED, HIDDEN, LAYERS, NAMES, NETWORKS, network_
 from glmnet_bridge.data.rows import Columns, Layout, Rows
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.model import families, networks
+from glmnet_bridge.model.layers import ACTIVATIONS, Activation, Affine, Branch, Contrast, Gain, Normalise
 from glmnet_bridge.model.models import WANTS, Model
-from glmnet_bridge.model.networks import (
-    ACTIVATIONS,
-    Activation,
-    Affine,
-    AffineBody,
-    Contrast,
-    HiddenBody,
-    Inputs,
-    Network,
-    Normalise,
-)
+from glmnet_bridge.model.networks import AffineBody, HiddenBody, Inputs, Network
 
 STEP = 1e-30  # of complex differentiation, which does not subtract: derivatives are right to the last digit
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
@@ -242,7 +233,14 @@ def test_every_parameter_has_a_name_of_its_own(name):
     assert (runs[0].start, runs[-1].stop) == (0, network.parameters)
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "a GLM"])
+CHAINS = [
+    name
+    for name, network in NETWORKS.items()
+    if name != "a GLM" and not any(isinstance(layer, Branch | Gain) for layer in network.layers)
+]
+
+
+@pytest.mark.parametrize("name", CHAINS)
 def test_names_say_where_a_weight_stands(name):
     """The names, cut and shaped as theta is: `layer.kernel[input, unit]`, `layer.bias[unit]`."""
     network = NETWORKS[name]
@@ -261,6 +259,28 @@ def test_names_say_where_a_weight_stands(name):
         ]
         if layer.bias:
             assert bias.tolist() == [f"{prefix}bias{unit and '[' + unit + ']'}" for unit in units]
+
+
+def test_units_keep_their_names_where_they_are_carried_along_or_rescaled():
+    assert NETWORKS["gains"].entries[:5] == ("gain.gain[x1]", "gain.gain[x2]", "gain.gain[x3]", *(
+        f"gain.bias[{name}]" for name in ("x1", "x2")
+    ))  # fmt: skip
+    assert NETWORKS["gains"].entries[6:] == (
+        "output.kernel[x1]",
+        "output.kernel[x2]",
+        "output.kernel[x3]",
+        "output.bias",
+    )
+    skip = NETWORKS["skip over tanh"].entries
+    assert skip[:2] == ("hidden.kernel[x1, 0]", "hidden.kernel[x1, 1]")
+    assert skip[8:18:2] == tuple(f"output.kernel[{name}, 0]" for name in ("x1", "x2", "x3", "0", "1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "linear"), [("skip", False), ("two towers", True), ("gains", False), ("stack", False)]
+)
+def test_eta_is_linear_in_the_weights_where_none_multiplies_another(name, linear):
+    assert NETWORKS[name].linear is linear
 
 
 def test_outputs_may_have_names():

@@ -12,8 +12,9 @@ from laws.examples import LAYOUTS, SOURCES, N
 from glmnet_bridge.data import rows as rows_module
 from glmnet_bridge.data.rows import ArraySource, Columns, Layout, Rows
 from glmnet_bridge.model import families
+from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import Affine, Inputs, Network, single_unit
+from glmnet_bridge.model.networks import Inputs, Network, single_unit
 
 CLOSE = {"rtol": 1e-13, "atol": 1e-13}
 

@@ -9,7 +9,8 @@ import statsmodels.api as sm
 
 import glmnet_bridge as gb
 from glmnet_bridge.errors import ArgumentError, BridgeError, ConvergenceWarning, SeparationWarning
-from glmnet_bridge.model.networks import Activation, Affine, Inputs, Network, dense_entries
+from glmnet_bridge.model.layers import Activation, Affine
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries
 
 COLUMNS = [
     "glm_term", "network_term", "relation", "expression", "network", "as_glm", "glm", "std_error", "distance",

@@ -8,7 +8,8 @@ import pytest
 
 import glmnet_bridge as gb
 from glmnet_bridge.errors import ArgumentError, DataError
-from glmnet_bridge.model.networks import Affine, Contrast, Inputs, Network, dense_entries
+from glmnet_bridge.model.layers import Affine, Contrast
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries
 
 RNG = np.random.default_rng(5)
 FRAME = pd.DataFrame(

@@ -1,0 +1,101 @@
+"""Foreign models, as every adapter reads them: a `Network` with its weights, and the model itself to check it.
+
+An adapter is one module with `read(model, ...) -> Foreign`, and one line in `recognition.READERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.mapping.features import Feature
+from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.networks import Network
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """A penalty of the model's training, on the scale of the total log-likelihood at dispersion 1.
+
+        total -loglik + sum(l1 * |theta|) + sum(l2 * theta^2) / 2
+
+    Attributes
+    ----------
+    l1, l2 : (P,) strengths per weight, where the number of rows is known; see `rows`
+    per_row : whether the strengths must still be multiplied by the number of rows (a mean loss)
+    words : where it was read, such as "C=1.0" or "kernel_regularizer=L2(0.01)"
+    """
+
+    l1: Array
+    l2: Array
+    per_row: bool = False
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schooling:
+    """How the model was trained, as far as it says so; all that may be a cause of a distance from the optimum.
+
+    Attributes
+    ----------
+    loss : its name in the model's words, or "" where the model does not say
+    likelihood : whether that loss is minus a log-likelihood of the family (a hinge or a squared error is not)
+    decay : the penalty, or None where there is none or none is known
+    notes : sentences such as "AdamW's decoupled decay has no meaning as a penalty"
+    optimiser : its name, or ""
+    smoothing : label smoothing
+    class_weights : by class, or None
+    """
+
+    loss: str = ""
+    likelihood: bool = True
+    decay: Decay | None = None
+    notes: tuple[str, ...] = ()
+    optimiser: str = ""
+    smoothing: float = 0.0
+    class_weights: dict[object, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A model of another package, read.
+
+    Attributes
+    ----------
+    kind : what it is, in words: "scikit-learn Pipeline", "PyTorch Sequential"
+    names : its r raw inputs, in its order
+    named : whether these are columns of the frame that it was trained on; else they are places
+    numeric : whether it takes numbers only, so that a factor is fed as the codes of its categories
+    groups : the names and widths of its inputs, where it takes several
+    network : our reading; its inputs are the features
+    theta : (P,) its weights, in double precision
+    features : the network's inputs in terms of the raw ones
+    family : what output and loss say, or None where only the caller can
+    output : what `forward` gives: "mean" or "eta"
+    forward : the model itself: a frame of raw inputs `(m, r)` to its output `(m, k)`
+    precision : machine epsilon of the arithmetic that it computes in
+    folded : what was folded, one sentence each
+    classes : labels of the outputs, where it knows them
+    schooling : how it was trained
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    network: Network
+    theta: Array
+    features: tuple[Feature, ...]
+    forward: Callable[[pd.DataFrame], Array]
+    family: Family | None = None
+    output: str = "mean"
+    named: bool = False
+    numeric: bool = True
+    groups: tuple[tuple[str, int], ...] = ()
+    precision: float = float(np.finfo(float).eps)
+    folded: tuple[str, ...] = ()
+    classes: tuple[object, ...] = ()
+    schooling: Schooling = field(default_factory=Schooling)
