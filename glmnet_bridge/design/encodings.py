@@ -2,9 +2,9 @@
 
     column of the design = product of pieces,  a piece = numbers of the rows, or contrast[code]
 
-Numeric columns stay views of the caller's memory, factors stay codes. Columns of factors
-alone live in a small table with one row per combination of levels (a cell); all others are
-formed in `read`, for a block of rows at a time.
+Numeric columns stay views of the caller's memory, where rows are left out with the positions of
+the others; factors stay codes. Columns of factors alone live in a small table with one row per
+combination of levels (a cell); all others are formed in `read`, for a block of rows at a time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmnet_bridge.data.rows import Layout
+from glmnet_bridge.data.selections import picked
 from glmnet_bridge.design.codings import Coded, Learnt
 
 Array = np.ndarray
@@ -95,12 +96,13 @@ def _table(columns: Sequence[Sequence[Piece]], cells: Sequence[tuple[str, int]])
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A piece that is a number per row: (n,)."""
+    """A piece that is a number per row: those of `values` at the positions `used` (n,), or all."""
 
     values: Array
+    used: Array | None = None
 
     def rows(self, start: int, stop: int) -> Array:
-        return self.values[start:stop]
+        return picked(self.values, self.used, start, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +150,16 @@ class Encoded:
 
 
 def encoded(
-    how: Plan, n: int, numbers: Mapping[str, Array], codes: Mapping[str, Array], blank: Array | None
+    how: Plan,
+    n: int,
+    numbers: Mapping[str, tuple[Array, Array | None]],
+    codes: Mapping[str, Array],
+    blank: Array | None,
 ) -> Encoded:
-    """Bind a plan to rows: numbers `(n, k)` and codes `(n,)` by factor."""
+    """Bind a plan to rows: by factor, codes `(n,)`, or numbers `(N, k)` and the positions `(n,)` of the rows used."""
     dense = tuple(
         tuple(
-            Codes(at, codes[code]) if isinstance(at, np.ndarray) else Numbers(_column(numbers[code][:, at], pieces))
+            Codes(at, codes[code]) if isinstance(at, np.ndarray) else _number(*numbers[code], at, pieces)
             for code, at in pieces
         )
         for pieces in how.dense
@@ -165,9 +171,10 @@ def encoded(
     return Encoded(n, layout, dense, cell, blank)
 
 
-def _column(values: Array, pieces: Sequence[Piece]) -> Array:
+def _number(values: Array, used: Array | None, at: int, pieces: Sequence[Piece]) -> Numbers:
     """Extended precision (of `scale`) matters in products only: patsy rounds them once, at the end."""
-    return values.astype(float) if values.dtype.itemsize > 8 and len(pieces) == 1 else values
+    column = values[:, at]
+    return Numbers(column.astype(float) if column.dtype.itemsize > 8 and len(pieces) == 1 else column, used)
 
 
 def _cell(cells: Sequence[tuple[str, int]], codes: Mapping[str, Array]) -> Array | None:
