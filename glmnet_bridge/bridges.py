@@ -154,7 +154,7 @@ def glm(
 def bridge(
     formula: str,
     data: Any,
-    family: Any = "binomial",
+    family: Any = None,
     link: Any = None,
     *,
     network: Any = None,
@@ -192,7 +192,9 @@ def bridge(
     Parameters
     ----------
     formula, data, family, link : as in `glm`, like all arguments not named here
-    network : a hand-built `Network`, taken as it is at `start`, or trained from there with `train`
+        (`family` is "binomial" unless a trained network says otherwise)
+    network : a trained model of another package (scikit-learn), read as a
+        network; or a hand-built `Network`, taken as it is at `start`, or trained from there with `train`
     inputs : what the network is fed: names of columns (`"age"`, `"site[north]"` for one level of a
         factor), a one-sided formula ("x1 + C(g)"), or numbers aligned with the rows; by default the
         columns that its inputs are named after, or those of the formula
@@ -224,15 +226,16 @@ def bridge(
     """
     # the map is loaded on use: a plain fit does without
     from glmnet_bridge.pairs import meet, shared
-    from glmnet_bridge.readings import extended, read, wish
+    from glmnet_bridge.readings import extended, family_of, read, wish
 
     wanted = wish(
         network, inputs, activation, train, start, False, functions,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
         validation=validation, patience=patience, random_state=random_state, progress=progress,
     )  # fmt: skip
+    chosen = family_of(wanted, family, link)
     left = glm(
-        extended(formula, data, wanted.asked, network, functions), data, family, link,
+        extended(formula, data, wanted, functions), data, chosen, None,
         prior_weights=prior_weights, freq_weights=freq_weights, trials=trials, offset=offset,
         exposure=exposure, event=event, penalty=penalty, missing=missing, functions=functions,
         start=start if wanted.shared else None, max_steps=max_steps, tol=tol, strict=strict,
@@ -252,7 +255,7 @@ def bridge(
 def network(
     formula: str,
     data: Any,
-    family: Any = "binomial",
+    family: Any = None,
     link: Any = None,
     *,
     network: Any = None,
@@ -304,17 +307,17 @@ def network(
     >>> net.gradient().to_dict()
     {'bias': 1.0, 'kernel[x]': 7.0}
     """
-    from glmnet_bridge.readings import extended, read, wish
+    from glmnet_bridge.readings import extended, family_of, read, wish
 
     wanted = wish(
         network, inputs, activation, train, start, train is None, functions,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
         validation=validation, patience=patience, random_state=random_state, progress=progress,
     )  # fmt: skip
-    chosen = families.named(family, link)
+    chosen = family_of(wanted, family, link)
     _only_log(chosen, exposure)
     recipe, sample = samples.learn(
-        extended(formula, data, wanted.asked, network, functions), data, support=chosen.distribution.support,
+        extended(formula, data, wanted, functions), data, support=chosen.distribution.support,
         event=event, trials=trials, prior_weights=prior_weights, freq_weights=freq_weights, offset=offset,
         exposure=exposure, missing=missing, functions=functions,
     )  # fmt: skip

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.adapters import outputs, recognition
+from glmnet_bridge.adapters.agreements import Agreement, agree
+from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data import frames
 from glmnet_bridge.data.rows import Array, Rows
@@ -29,8 +32,10 @@ from glmnet_bridge.fitting.trainings import Training, training
 from glmnet_bridge.mapping import feeds, unions, views
 from glmnet_bridge.mapping.checks import generalised_inverse_of_rank
 from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split
+from glmnet_bridge.mapping.raws import feed_model
 from glmnet_bridge.mapping.recipes import UnionRecipe
 from glmnet_bridge.mapping.unions import CONSTANT, Union
+from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.layers import Activation, Affine
 from glmnet_bridge.model.models import Model, Sums
@@ -49,6 +54,7 @@ class Wish:
     Attributes
     ----------
     network : a hand-built Network, or None for one unit on the inputs
+    foreign : a model of another package, which `network` is read from
     asked : what it is fed
     activation : before the link, or None
     training : the learner's options, or None where theta is given or shared
@@ -64,6 +70,7 @@ class Wish:
     start: Any
     evaluate: bool
     from_glm: bool = False
+    foreign: Foreign | None = None
 
     @property
     def own(self) -> bool:
@@ -86,12 +93,15 @@ class Reading:
     union : these columns
     fed : what the network is fed; None where its inputs are the columns themselves
     network : as it was given
+    foreign : the model of another package that it was read from, and how well our reading agrees with it
     """
 
     fit: Fit
     union: Union
     fed: Fed | None
     network: Network
+    foreign: Foreign | None = None
+    agreement: Agreement | None = None
 
 
 def wish(
@@ -111,12 +121,10 @@ def wish(
     ArgumentError
         naming the argument
     """
+    foreign = None
     if network is not None and not isinstance(network, Network):
-        kind = f"{type(network).__module__.split('.')[0]}.{type(network).__name__}"
-        raise ArgumentError(
-            f"network= is a {kind}. Give a Network (glmnet_bridge.model.networks), or leave it out: the "
-            "network is then the one unit that the formula's GLM is."
-        )
+        foreign = recognition.read(network)
+        network, start = foreign.network, foreign.theta if start is None else start
     if network is not None and activation is not None:
         raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
     if activation in ("identity", "linear"):
@@ -125,7 +133,7 @@ def wish(
         Activation(1, activation)
     chosen = _training(train, options)
     asked = ask(inputs, functions)
-    found = Wish(network, asked, activation, chosen, start, evaluate)
+    found = Wish(network, asked, activation, chosen, start, evaluate, foreign=foreign)
     if found.own or chosen is not None:
         return found
     if activation is not None and start is None:
@@ -139,6 +147,13 @@ def wish(
     return replace(found, evaluate=True)
 
 
+def family_of(wanted: Wish, family: Any, link: Any) -> Family:
+    """What the caller says, or what a foreign network says, or binomial."""
+    if wanted.foreign is not None:
+        return outputs.settled(wanted.foreign, family, link)
+    return families.named("binomial" if family is None else family, link)
+
+
 def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
     if train is not None and train != IRLS:
         return training(train, **options)
@@ -150,13 +165,16 @@ def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
     return None
 
 
-def extended(formula: Any, data: Any, asked: Asked, network: Network | None, functions: Any) -> Any:
+def extended(formula: Any, data: Any, wanted: Wish, functions: Any) -> Any:
     """The formula, so read that rows lacking one of the network's inputs are dropped too."""
+    network, asked = wanted.network, wanted.asked
     if network is None and asked.nothing:
         return formula
     columns = set(frames.as_frame(data).columns)
     names = asked.variables(columns)
-    if asked.nothing and network is not None:
+    if asked.nothing and wanted.foreign is not None:
+        names = frozenset(wanted.foreign.names) if wanted.foreign.named else names
+    elif asked.nothing and network is not None:
         read = (split(name, columns)[0] for name in network.inputs.names)
         names = frozenset(name for name in read if name is not None)
     for name in names - columns:
@@ -187,7 +205,15 @@ def read(
     """
     rows = rows_of(sample)
     rank = unions.decide_rank(rows) if glm is None else glm.estimate.rank
-    fed, network = _network(wanted, recipe, sample, data)
+    agreement = None
+    if wanted.foreign is None:
+        fed, network = _network(wanted, recipe, sample, data)
+    else:
+        fed, raws = feed_model(
+            wanted.foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept
+        )
+        agreement = agree(wanted.foreign, raws, sample.n)
+        network = outputs.with_family(wanted.foreign, recipe.response)
     if fed is None:
         union = unions.over_columns(recipe.design, rows, network.inputs, rank)
     else:
@@ -203,7 +229,7 @@ def read(
     if wanted.from_glm:
         wanted = replace(wanted, start=_from_glm(model, rows_of(wide), glm))
     found = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
-    return Reading(Fit(found, own, wide, data, "network"), union, fed, network)
+    return Reading(Fit(found, own, wide, data, "network"), union, fed, network, wanted.foreign, agreement)
 
 
 def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[Fed | None, Network]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.mapping.features import Feature
+from glmnet_bridge.mapping.raws import Intake
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.networks import Network
 
@@ -76,8 +77,8 @@ class Foreign:
     theta : (P,) its weights, in double precision
     features : the network's inputs in terms of the raw ones
     family : what output and loss say, or None where only the caller can
-    output : what `forward` gives: "mean" or "eta"
-    forward : the model itself: a frame of raw inputs `(m, r)` to its output `(m, k)`
+    activation : what stands behind the network's last layer, which is left out of it: a key of `outputs.OUTPUTS`
+    forward : the model itself, activation included: a frame of raw inputs `(m, r)` to its output `(m, k)`
     precision : machine epsilon of the arithmetic that it computes in
     folded : what was folded, one sentence each
     classes : labels of the outputs, where it knows them
@@ -91,7 +92,7 @@ class Foreign:
     features: tuple[Feature, ...]
     forward: Callable[[pd.DataFrame], Array]
     family: Family | None = None
-    output: str = "mean"
+    activation: str = "linear"
     named: bool = False
     numeric: bool = True
     groups: tuple[tuple[str, int], ...] = ()
@@ -99,3 +100,8 @@ class Foreign:
     folded: tuple[str, ...] = ()
     classes: tuple[object, ...] = ()
     schooling: Schooling = field(default_factory=Schooling)
+
+    @property
+    def intake(self) -> Intake:
+        """What it says of its raw inputs."""
+        return Intake(self.names, self.named, self.numeric, self.groups, self.features)

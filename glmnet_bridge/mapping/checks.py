@@ -16,7 +16,8 @@ from glmnet_bridge.data.rows import Array, Rows
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.mapping.correspondences import Correspondence, run_layers
-from glmnet_bridge.mapping.inputs import Fed, dense
+from glmnet_bridge.mapping.inputs import Fed
+from glmnet_bridge.mapping.raws import fed_matrix
 from glmnet_bridge.mapping.unions import Union, plain_model_network
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import HiddenBody, Network
@@ -64,7 +65,7 @@ def confirm(
     for start, stop in rows.spans():
         columns = rows.block(start, stop).columns
         matrix = columns.matrix()
-        given = matrix @ union.inputs.matrix if fed is None else network_inputs(matrix, fed, start, stop)
+        given = matrix @ union.inputs.matrix if fed is None else fed_matrix(matrix, fed, start, stop)
         size = np.abs(matrix) @ np.abs(beta)
         there = run_layers(network, given, theta)[:, 0]
         worst = max(worst, _apart(there, columns.dot(beta[:, None])[:, 0], size))
@@ -75,17 +76,6 @@ def confirm(
             "were not understood: give inputs= as an array of exactly what the network was trained on."
         )
     return worst, random
-
-
-def network_inputs(columns: Array, fed: Fed, start: int, stop: int) -> Array:
-    """What the network is fed `(m, d)`: columns of the formula, and those read for it."""
-    out = np.empty((len(columns), len(fed.own)))
-    own = np.array(fed.own)
-    out[:, own >= 0] = columns[:, own[own >= 0]]
-    if fed.others is not None:
-        others = dense(fed.others, start, stop)
-        out[:, own < 0] = others[:, [place for place in fed.places if place >= 0]]
-    return out
 
 
 def _on_random(union: Union, network: Network, theta: Array, beta: Array) -> float:

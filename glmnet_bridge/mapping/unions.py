@@ -21,7 +21,8 @@ from glmnet_bridge.design.designs import Design, Grouping
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.covariances import equation
 from glmnet_bridge.fitting.linalg import Rank
-from glmnet_bridge.mapping.inputs import Chosen, Fed, OfLevels, dense, plain_variable
+from glmnet_bridge.mapping.inputs import Chosen, Fed, dense, plain_variable
+from glmnet_bridge.mapping.pieces import OfLevels
 from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.networks import Inputs, Network
 
