@@ -173,7 +173,7 @@ def extended(formula: Any, data: Any, wanted: Wish, functions: Any) -> Any:
     columns = set(frames.as_frame(data).columns)
     names = asked.variables(columns)
     if asked.nothing and wanted.foreign is not None:
-        names = frozenset(wanted.foreign.names) if wanted.foreign.named else names
+        names = frozenset(wanted.foreign.intake.names) if wanted.foreign.intake.named else names
     elif asked.nothing and network is not None:
         read = (split(name, columns)[0] for name in network.inputs.names)
         names = frozenset(name for name in read if name is not None)

@@ -58,7 +58,7 @@ def agree(foreign: Foreign, raws: Raws, n: int) -> Agreement:
 
 def _apart(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
     """Largest difference of the outputs on these raw inputs, and the rounding that can explain it."""
-    values = feature_matrix(foreign.features, table)
+    values = feature_matrix(foreign.intake.features, table)
     size = float(np.abs(values).max(initial=1.0))
     for layer, run in zip(foreign.network.layers, foreign.network.slices(), strict=True):
         values = layer.forward(values, foreign.theta[run])
@@ -81,7 +81,7 @@ def _shuffled(foreign: Foreign, raws: Raws, n: int) -> pd.DataFrame:
     draw = np.random.default_rng(0)
     count = min(n, RANDOM)
     table = raws.table(0, n) if n <= RANDOM else _some(raws, np.sort(draw.choice(n, count, replace=False)))
-    by_level = {at for feature in foreign.features if not feature.plain for at in feature.sources}
+    by_level = {at for feature in foreign.intake.features if not feature.plain for at in feature.sources}
     out = {}
     for at, name in enumerate(table.columns):
         column = table.iloc[:, at].iloc[draw.permutation(count)].reset_index(drop=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.mapping.features import Feature
 from glmnet_bridge.mapping.raws import Intake
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.networks import Network
@@ -69,39 +68,26 @@ class Foreign:
     Attributes
     ----------
     kind : what it is, in words: "scikit-learn Pipeline", "PyTorch Sequential"
-    names : its r raw inputs, in its order
-    named : whether these are columns of the frame that it was trained on; else they are places
-    numeric : whether it takes numbers only, so that a factor is fed as the codes of its categories
-    groups : the names and widths of its inputs, where it takes several
-    network : our reading; its inputs are the features
+    intake : its raw inputs, and the network's in terms of them
+    network : our reading, without the output activation
     theta : (P,) its weights, in double precision
-    features : the network's inputs in terms of the raw ones
-    family : what output and loss say, or None where only the caller can
-    activation : what stands behind the network's last layer, which is left out of it: a key of `outputs.OUTPUTS`
     forward : the model itself, activation included: a frame of raw inputs `(m, r)` to its output `(m, k)`
+    activation : what stands behind the network's last layer: a key of `outputs.OUTPUTS`
+    family : what output and loss say together, or None where only the caller can
     precision : machine epsilon of the arithmetic that it computes in
     folded : what was folded, one sentence each
-    classes : labels of the outputs, where it knows them
+    classes : labels of the outputs (of a single one: of both classes), where it knows them
     schooling : how it was trained
     """
 
     kind: str
-    names: tuple[str, ...]
+    intake: Intake
     network: Network
     theta: Array
-    features: tuple[Feature, ...]
     forward: Callable[[pd.DataFrame], Array]
-    family: Family | None = None
     activation: str = "linear"
-    named: bool = False
-    numeric: bool = True
-    groups: tuple[tuple[str, int], ...] = ()
+    family: Family | None = None
     precision: float = float(np.finfo(float).eps)
     folded: tuple[str, ...] = ()
     classes: tuple[object, ...] = ()
     schooling: Schooling = field(default_factory=Schooling)
-
-    @property
-    def intake(self) -> Intake:
-        """What it says of its raw inputs."""
-        return Intake(self.names, self.named, self.numeric, self.groups, self.features)

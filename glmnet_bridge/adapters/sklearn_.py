@@ -9,6 +9,7 @@ import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.wirings import Wiring
+from glmnet_bridge.mapping.raws import Intake
 from glmnet_bridge.model import families
 from glmnet_bridge.model.layers import Affine
 
@@ -16,6 +17,7 @@ Array = np.ndarray
 
 
 def read(model: Any) -> Foreign:
+    """A fitted estimator as a network."""
     names = tuple(str(n) for n in getattr(model, "feature_names_in_", ())) or tuple(
         f"input {j + 1}" for j in range(model.n_features_in_)
     )
@@ -36,15 +38,12 @@ def read(model: Any) -> Foreign:
         return model.predict_proba(table)[:, 1:]
 
     return Foreign(
-        "scikit-learn LogisticRegression",
-        names,
-        network,
-        theta,
-        features,
-        forward,
-        families.named("binomial"),
-        "sigmoid",
-        named=True,
-        numeric=False,
+        kind="scikit-learn LogisticRegression",
+        intake=Intake(names, features, named=True, numeric=False),
+        network=network,
+        theta=theta,
+        forward=forward,
+        activation="sigmoid",
+        family=families.named("binomial"),
         classes=tuple(model.classes_.tolist()),
     )

@@ -112,10 +112,10 @@ class Wiring:
         if unit not in self._inputs:
             raise ReadError(f"Layer {name!r} reads levels of a computed value; only a raw input has levels.")
         source = self._features[self._inputs.index(unit)].name
-        made = []
+        made: Wire = ()
         for value in values:
             made += self.feature(Feature(f"{source}[{value}]", self._inputs.index(unit), level=(value,)))
-        return tuple(made)
+        return made
 
     def feature(self, feature: Feature) -> Wire:
         """One more input of the network that is computed from the raw ones; the same one twice is one unit."""

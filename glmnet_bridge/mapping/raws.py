@@ -34,17 +34,17 @@ class Intake:
     Attributes
     ----------
     names : of the r raw inputs, in its order
-    named : whether these are columns of the frame; else they are places
-    numeric : whether it takes numbers only
-    groups : names and widths of its inputs, where it takes several
     features : the network's inputs in terms of them
+    named : whether the names are columns of the frame that it was trained on; else they are places
+    numeric : whether it takes numbers only, so that a factor is fed as the codes of its categories
+    groups : names and widths of its inputs, where it takes several
     """
 
     names: tuple[str, ...]
-    named: bool
-    numeric: bool
-    groups: tuple[tuple[str, int], ...]
     features: tuple[Feature, ...]
+    named: bool = False
+    numeric: bool = True
+    groups: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
