@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import faces
+from glmnet_bridge.adapters.agreements import Agreement
+from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.fits import Fit
@@ -49,6 +51,8 @@ class Bridge:
     distances : how far the weights are from the maximum of the likelihood; None likewise
     checks : how well network and GLM agreed on the rows; None where both are one
     clipped : labels of the rows that a ReLU before the link sets to eta = 0, or None
+    foreign : the model of another package that the network was read from, or None
+    agreement : how well our reading of it agrees with the model itself
     """
 
     glm: Fit
@@ -59,6 +63,8 @@ class Bridge:
     distances: Distances | None = None
     checks: Checks | None = None
     clipped: pd.Index | None = None
+    foreign: Foreign | None = None
+    agreement: Agreement | None = None
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -132,6 +138,14 @@ class Bridge:
                 f"glm, std_error and distance are those of the maximum-likelihood fit with {why} "
                 f"(log-likelihood {self.union.llf:.4f})."
             )
+        if self.foreign is not None and self.agreement is not None:
+            arithmetic = "single" if self.agreement.precision > 1e-10 else "double"
+            out.append(
+                f"Read from a {self.foreign.kind}; its outputs and those of our reading differ by at most "
+                f"{verdicts.rounding(self.agreement.rows)} on the rows and {verdicts.rounding(self.agreement.random)} "
+                f"on random rows ({arithmetic} precision)."
+            )
+            out += list(self.foreign.folded)
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
             out.append(
@@ -213,7 +227,7 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     if not found.model.network.affine:
         hidden = clippings.clipped(found.model, reading.fit.rows, found.theta)
         clipped = None if hidden is None else reading.fit.sample.index[hidden]
-        return Bridge(glm, reading.fit, wide, clipped=clipped)
+        return Bridge(glm, reading.fit, wide, clipped=clipped, foreign=reading.foreign, agreement=reading.agreement)
     map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased)
     rows = reading.fit.rows
     beta = np.nan_to_num(map_.coefficients)
@@ -227,6 +241,8 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
         correspondence=map_,
         distances=_distances(map_, reading.fit, wide),
         checks=Checks(*agree, apart),
+        foreign=reading.foreign,
+        agreement=reading.agreement,
     )
 
 
