@@ -324,7 +324,7 @@ def network(
     if wanted.shared:
         kept, limits = data if keep_data else None, Limits(tol, max_steps)
         fitted = _fitted(recipe.design.names, chosen, recipe, sample, penalty, start, limits, strict, kept)
-        return replace(fitted, view="network")
+        return fitted
     found = read(wanted, recipe, sample, chosen, penalties.given(penalty), data, glm=None).fit
     if strict and wanted.training is not None and not found.converged:
         raise FitError(found.estimate.note)

@@ -184,6 +184,7 @@ def map_facts(bridge: Any) -> MapFacts:
         layers=bridge.network.layers(),
         notes=tuple(bridge.notes),
         measured=measured,
+        causes=bridge.telling_causes,
     )
 
 

@@ -28,6 +28,7 @@ from glmnet_bridge.model.likelihoods import Observed
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from glmnet_bridge.adapters.foreigns import Foreign
     from glmnet_bridge.plots import Plots
     from glmnet_bridge.report.documents import Document
 
@@ -51,13 +52,14 @@ class Fit:
     recipe : how the data were read (formula, levels, knots, response coding), for new data
     sample : the rows it was fitted on
     data : the caller's data, for `augment`
+    foreign : the model of another package that the weights were read from, or None
     """
 
     estimate: Estimate
     recipe: Any
     sample: Sample
     data: Any = None
-    view: str = "glm"
+    foreign: Foreign | None = None
 
     # --- estimates ------------------------------------------------------------------------
 

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import faces
+from glmnet_bridge import faces, gaps
 from glmnet_bridge.adapters.agreements import Agreement
-from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
+from glmnet_bridge.inference.causes import NO_CAUSES, Training
 from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, verdicts
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
@@ -51,8 +51,8 @@ class Bridge:
     distances : how far the weights are from the maximum of the likelihood; None likewise
     checks : how well network and GLM agreed on the rows; None where both are one
     clipped : labels of the rows that a ReLU before the link sets to eta = 0, or None
-    foreign : the model of another package that the network was read from, or None
     agreement : how well our reading of it agrees with the model itself
+    training : what is known of how the network was trained; None where it shares the GLM's estimate
     """
 
     glm: Fit
@@ -63,8 +63,8 @@ class Bridge:
     distances: Distances | None = None
     checks: Checks | None = None
     clipped: pd.Index | None = None
-    foreign: Foreign | None = None
     agreement: Agreement | None = None
+    training: Training | None = None
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -101,7 +101,7 @@ class Bridge:
         """What the map says, in one paragraph."""
         if self.correspondence is None or self.distances is None:
             return self._uncharted()
-        penalty = self.network.estimate.model.penalty
+        penalty, told = self.network.estimate.model.penalty, self.telling_causes
         extra = None if self.constrained is None else self.constrained.deviance - self.union.deviance
         return verdicts.verdict(
             verdicts.Case(
@@ -112,8 +112,16 @@ class Bridge:
                 penalty=repr(penalty) if penalty.strength > 0 else "",
                 constrained=extra,
                 learnt=self.network.estimate.trace.method != "none",
+                causes=tuple(zip(told["cause"], told["share"], strict=True)),
             )
         )
+
+    @property
+    def telling_causes(self) -> pd.DataFrame:
+        """The causes that matter; a network at the maximum of the likelihood needs none, and costs no refit."""
+        if self.distances is None or not self.distances.joint > distances.AT_OPTIMUM:
+            return NO_CAUSES.copy()
+        return self.causes[self.causes["share"].abs() >= 5e-4]
 
     def _uncharted(self) -> str:
         network = self.network.estimate.model.network
@@ -125,6 +133,18 @@ class Bridge:
             self.network.sample.n,
             self.union.llf - self.network.llf,
         )
+
+    @functools.cached_property
+    def causes(self) -> pd.DataFrame:
+        """Why the network is not at the maximum of the likelihood: one row per cause, undone one after the other.
+
+        Columns `cause, share, distance, largest, explanation`; the shares add up to 1, the distances to the
+        joint distance in standard errors. Empty where both views hold one estimate, or no distance is known.
+        """
+        if self.training is None or self.correspondence is None:
+            return NO_CAUSES.copy()
+        found = gaps.causes_of(self.training, self.correspondence, self.network, self.union)
+        return NO_CAUSES.copy() if found is None else found.table()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -138,14 +158,15 @@ class Bridge:
                 f"glm, std_error and distance are those of the maximum-likelihood fit with {why} "
                 f"(log-likelihood {self.union.llf:.4f})."
             )
-        if self.foreign is not None and self.agreement is not None:
+        foreign = self.network.foreign
+        if foreign is not None and self.agreement is not None:
             arithmetic = "single" if self.agreement.precision > 1e-10 else "double"
             out.append(
-                f"Read from a {self.foreign.kind}; its outputs and those of our reading differ by at most "
+                f"Read from a {foreign.kind}; its outputs and those of our reading differ by at most "
                 f"{verdicts.rounding(self.agreement.rows)} on the rows and {verdicts.rounding(self.agreement.random)} "
                 f"on random rows ({arithmetic} precision)."
             )
-            out += list(self.foreign.folded)
+            out += list(foreign.folded)
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
             out.append(
@@ -199,13 +220,13 @@ def shared(glm: Fit) -> Bridge:
     )
     union = _union_fit(glm, None, glm)
     apart = _shared_distances(map_, glm, union)
-    return Bridge(glm, replace(glm, view="network"), union, correspondence=map_, distances=apart)
+    return Bridge(glm, glm, union, correspondence=map_, distances=apart)
 
 
 def _shared_distances(map_: Correspondence, glm: Fit, union: Fit) -> Distances:
     found = glm.estimate
     if union is not glm:
-        return _distances(map_, glm, union, known=found)
+        return _distances(map_, glm, union, found.distance, known=found)
     folded, errors = map_.coefficients, union.bse.to_numpy()
     nothing = np.where(np.isfinite(errors), 0.0, np.nan)
     return Distances(
@@ -227,7 +248,8 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     if not found.model.network.affine:
         hidden = clippings.clipped(found.model, reading.fit.rows, found.theta)
         clipped = None if hidden is None else reading.fit.sample.index[hidden]
-        return Bridge(glm, reading.fit, wide, clipped=clipped, foreign=reading.foreign, agreement=reading.agreement)
+        return Bridge(glm, reading.fit, wide, clipped=clipped, agreement=reading.agreement)
+    training = gaps.training_of(reading.fit, glm.recipe.response)
     map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased)
     rows = reading.fit.rows
     beta = np.nan_to_num(map_.coefficients)
@@ -239,10 +261,10 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
         union=wide,
         constrained=_constrained(map_, union, reading.fit),
         correspondence=map_,
-        distances=_distances(map_, reading.fit, wide),
+        distances=_distances(map_, reading.fit, wide, gaps.short_of(training, reading.fit, wide.dispersion)),
         checks=Checks(*agree, apart),
-        foreign=reading.foreign,
         agreement=reading.agreement,
+        training=training,
     )
 
 
@@ -250,7 +272,7 @@ def _kept(found: Estimate, width: int) -> Any:
     return np.arange(width) if found.rank is None else found.rank.kept
 
 
-def _distances(map_: Correspondence, fit: Fit, union: Fit, known: Estimate | None = None) -> Distances:
+def _distances(map_: Correspondence, fit: Fit, union: Fit, training: float, known: Estimate | None = None) -> Distances:
     return distances.distances(
         map_,
         fit.estimate.model,
@@ -259,6 +281,7 @@ def _distances(map_: Correspondence, fit: Fit, union: Fit, known: Estimate | Non
         errors=union.bse.to_numpy(),
         deviance=union.deviance,
         dispersion=union.dispersion,
+        training=training,
         known=None if known is None else known.sums,
     )
 
@@ -274,7 +297,7 @@ def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:
     rows = network.rows if wider else glm.rows
     start = None if wider or not unfinished else glm.params.to_numpy()
     found = estimate(model, rows, start=start, limits=Limits(), nobs=glm.nobs)
-    return replace(network, estimate=found, view="glm")
+    return replace(network, estimate=found, foreign=None)
 
 
 def _constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
@@ -292,7 +315,7 @@ def _constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
     if found.rank is not None or found.separation is not None:
         return None
     over = Model(union.names, replace(network, inputs=_inputs(network.inputs, names)), fit.family)
-    return replace(fit, estimate=replace(found, model=over, rank=union.rank), view="glm")
+    return replace(fit, estimate=replace(found, model=over, rank=union.rank), foreign=None)
 
 
 def _inputs(inputs: Inputs, names: tuple[str, ...]) -> Inputs:

@@ -93,14 +93,13 @@ class Reading:
     union : these columns
     fed : what the network is fed; None where its inputs are the columns themselves
     network : as it was given
-    foreign : the model of another package that it was read from, and how well our reading agrees with it
+    agreement : how well our reading of a model of another package (`fit.foreign`) agrees with it
     """
 
     fit: Fit
     union: Union
     fed: Fed | None
     network: Network
-    foreign: Foreign | None = None
     agreement: Agreement | None = None
 
 
@@ -229,7 +228,7 @@ def read(
     if wanted.from_glm:
         wanted = replace(wanted, start=_from_glm(model, rows_of(wide), glm))
     found = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
-    return Reading(Fit(found, own, wide, data, "network"), union, fed, network, wanted.foreign, agreement)
+    return Reading(Fit(found, own, wide, data, wanted.foreign), union, fed, network, agreement)
 
 
 def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[Fed | None, Network]:

@@ -37,6 +37,7 @@ STAGES = (
     "fits",
     "cautions",
     "readings",
+    "gaps",
     "pairs",
     "bridges",
     "simulations",

@@ -27,6 +27,7 @@ class Case:
     penalty : of the network's model, in words, or ""
     constrained : the deviance of the constrained GLM less that of the free one, or None
     learnt : whether a learner of ours trained the network
+    causes : of the gap to the maximum of the likelihood, with their shares, where they were looked for
     """
 
     map_: Correspondence
@@ -36,11 +37,14 @@ class Case:
     penalty: str
     constrained: float | None
     learnt: bool = False
+    causes: tuple[tuple[str, float], ...] = ()
 
 
 def verdict(case: Case) -> str:
     """The paragraph for an affine network."""
     parts = [_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case)]
+    if case.causes and not (case.learnt and len(case.causes) == 1):
+        parts.append(_causes(case.causes))
     parts += _structure(case.map_, shared=case.shared)
     if not case.shared and case.outcome == "separated":
         parts.append(
@@ -102,6 +106,25 @@ def _short(case: Case) -> str:
     if case.constrained is not None:
         toll = f", of which the constraint costs {case.constrained:.4g}"
     return f"{subject}{short}{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum{toll}."
+
+
+CAUSES = {
+    "training": "training that stopped short",
+    "single precision": "rounding to single precision",
+    "penalty": "the penalty",
+    "label smoothing": "label smoothing",
+    "class weights": "class weights",
+    "loss": "a loss that is not the likelihood",
+    "loss and training": "a loss that is not the likelihood, and its training",
+    "structure": "what the network cannot express",
+}
+
+
+def _causes(causes: tuple[tuple[str, float], ...]) -> str:
+    """As in: of this gap, 95 % is the penalty and 5 % training that stopped short."""
+    parts = [f"{100 * share:.3g} % is {CAUSES[name]}" for name, share in sorted(causes, key=lambda each: -abs(each[1]))]
+    said = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    return f"Of this gap, {said}."
 
 
 def measured(map_: Correspondence, apart: Distances) -> bool:

@@ -1,0 +1,139 @@
+"""Optima: where the training of a network would end, whatever it was trained for.
+
+    maximise   sum of w l(y, eta(theta))  -  sum l2 theta^2 / 2  -  sum l1 |theta|
+
+from the weights as they are. Each step maximises the second-order model of this around theta, with
+the expected information (Gauss-Newton) and damping (Levenberg, Marquardt) where a step does not
+improve; with l1 by coordinate descent on that model. Redundant weights stay where the step of least
+length leaves them; what they fold into is unique.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.fitting import linalg
+from glmnet_bridge.model.models import Model, Sums
+
+Array = np.ndarray
+
+MOST = 200  # steps
+SWEEPS = 1000  # of coordinate descent
+TOLERANCE = 1e-9  # standard errors
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a network was trained for.
+
+    Attributes
+    ----------
+    model : its family's kernel is the loss
+    rows : with the responses and weights of the training
+    l1, l2 : (P,) penalties on the total, at dispersion 1
+    """
+
+    model: Model
+    rows: Rows
+    l1: Array
+    l2: Array
+
+    def value(self, theta: Array, loglik: float) -> float:
+        """What is maximised."""
+        return loglik - float(self.l2 @ theta**2) / 2.0 - float(self.l1 @ np.abs(theta))
+
+    @property
+    def penalised(self) -> bool:
+        """Whether some weight has a penalty."""
+        return bool(self.l1.any() or self.l2.any())
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """Where the training would end: theta `(P,)`, and whether that is an optimum to within `TOLERANCE`."""
+
+    theta: Array
+    reached: bool
+
+
+def optimum(aim: Aim, theta: Array, dispersion: float = 1.0) -> Optimum:
+    """Train on from `theta` until nothing is left to gain.
+
+    Parameters
+    ----------
+    aim : what is maximised
+    theta : (P,) where it starts
+    dispersion : for the distance at which it stops, in standard errors
+    """
+    sums = aim.model.sums(aim.rows, theta, "expected")
+    damping = 0.0
+    for _ in range(MOST):
+        if sums.score is None or sums.expected is None:
+            return Optimum(theta, False)
+        step, gain = _step(aim, theta, sums, damping)
+        if np.sqrt(max(gain, 0.0) / dispersion) <= TOLERANCE and damping == 0.0:
+            return Optimum(theta + step, True)
+        there = theta + step
+        found = aim.model.sums(aim.rows, there, "expected")
+        before, after = aim.value(theta, sums.loglik), aim.value(there, found.loglik)
+        rounding = 1e-13 * (1.0 + abs(before))
+        if np.isfinite(after) and after >= before + 1e-4 * gain - rounding:
+            theta, sums = there, found
+            damping = 0.0 if damping < 1e-6 else damping / 10.0
+        elif gain <= rounding:
+            return Optimum(theta, bool(np.sqrt(max(gain, 0.0) / dispersion) <= 1e-6))
+        else:
+            damping = max(10.0 * damping, 1e-6)
+            if damping > 1e12:
+                break
+    return Optimum(theta, False)
+
+
+def short(aim: Aim, theta: Array, dispersion: float, known: Sums | None = None) -> float:
+    """How far `theta` is from the optimum, in standard errors, as one step sees it; nan where there is none.
+
+    `known` are the sums at theta, where they have been evaluated already.
+    """
+    sums = aim.model.sums(aim.rows, theta, "expected") if known is None else known
+    if sums.score is None or sums.expected is None:
+        return float("nan")
+    return float(np.sqrt(max(_step(aim, theta, sums, 0.0)[1], 0.0) / dispersion))
+
+
+def _step(aim: Aim, theta: Array, sums: Sums, damping: float) -> tuple[Array, float]:
+    """The step, and what it would gain, by the second-order model (twice that, as a squared decrement)."""
+    assert sums.score is not None and sums.expected is not None
+    slope = sums.score - aim.l2 * theta
+    curve = sums.expected + np.diag(aim.l2)
+    size = curve.diagonal()
+    curve = curve + np.diag(damping * np.where(size > 0, size, 1.0)) if damping else curve
+    if aim.l1.any():
+        step = _descended(slope, curve, aim.l1, theta)
+        less = aim.l1 @ (np.abs(theta + step) - np.abs(theta))
+        return step, 2.0 * float(slope @ step - 0.5 * step @ curve @ step - less)
+    factor = linalg.factor(curve)
+    step = linalg.generalised_inverse(curve) @ slope if factor is None else factor.solve(slope)
+    return step, float(slope @ step)
+
+
+def _descended(slope: Array, curve: Array, l1: Array, theta: Array) -> Array:
+    """Coordinate descent on `slope'd - d'curve d / 2 - l1'|theta + d|` (Friedman, Hastie and Tibshirani 2010)."""
+    step = np.zeros_like(theta)
+    left = slope.copy()  # slope - curve @ step
+    diagonal = curve.diagonal()
+    for _ in range(SWEEPS):
+        most = 0.0
+        for j in np.flatnonzero(diagonal > 0):
+            whole = left[j] + diagonal[j] * (theta[j] + step[j])
+            new = np.sign(whole) * max(abs(whole) - l1[j], 0.0) / diagonal[j] - theta[j]
+            change = new - step[j]
+            if change:
+                step[j] = new
+                left -= curve[:, j] * change
+                most = max(most, abs(change) * np.sqrt(diagonal[j]))
+        if most <= 1e-12:
+            break
+    return step
