@@ -6,7 +6,7 @@ its penalty and its loss, in our scale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -90,11 +90,16 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
         out[map_.kept] = beta[map_.kept]
         return out
 
-    steps = causes.undone(training, _aim(training, fit), fit.estimate.theta, coefficients, union.dispersion)
+    steps = steps_of(training, fit, coefficients)
     whole = np.zeros((len(mle), len(mle)))
     whole[np.ix_(map_.kept, map_.kept)] = information / union.dispersion
     terms = "; ".join(tie.text for tie in map_.ties[:4])
     return causes.causes(steps, map_.columns, mle, union.bse.to_numpy(), whole, terms)
+
+
+def steps_of(training: Training, fit: Fit, seen: Callable[[Array], Array]) -> list[tuple[str, str, Array, Array]]:
+    """The causes in a network's own training, in turn: `name, words, before, after`, as `seen` shows theta."""
+    return causes.undone(training, _aim(training, fit), fit.estimate.theta, seen, fit.dispersion)
 
 
 def _aim(training: Training, fit: Fit) -> Aim:

@@ -39,6 +39,7 @@ STAGES = (
     "readings",
     "gaps",
     "pairs",
+    "comparisons",
     "bridges",
     "simulations",
     "saving",
