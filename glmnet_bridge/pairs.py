@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import faces, gaps
+from glmnet_bridge import faces, gaps, learnt
 from glmnet_bridge.adapters.agreements import Agreement
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
 from glmnet_bridge.inference.causes import NO_CAUSES, Training
-from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, verdicts
+from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, units, verdicts
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
@@ -32,7 +33,7 @@ from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import Inputs, single_unit
 from glmnet_bridge.model.penalties import Penalty
 from glmnet_bridge.plots import Plots
-from glmnet_bridge.readings import Reading
+from glmnet_bridge.readings import Reading, evaluated
 from glmnet_bridge.report.documents import Document
 
 
@@ -53,6 +54,8 @@ class Bridge:
     clipped : labels of the rows that a ReLU before the link sets to eta = 0, or None
     agreement : how well our reading of it agrees with the model itself
     training : what is known of how the network was trained; None where it shares the GLM's estimate
+    local : the GLM that a network with ReLUs is on these rows, where none of them bends; else None
+    margins : what is said of that
     """
 
     glm: Fit
@@ -65,6 +68,8 @@ class Bridge:
     clipped: pd.Index | None = None
     agreement: Agreement | None = None
     training: Training | None = None
+    local: Fit | None = None
+    margins: tuple[str, ...] = ()
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -72,7 +77,8 @@ class Bridge:
         found = self.network.estimate
         if self.correspondence is None or self.distances is None:
             mle, errors = self.union.params.to_numpy(), self.union.bse.to_numpy()
-            return tables.uncharted_table(self.union.names, mle, errors, found.model.network, found.theta)
+            past = units.skipped(found.model.network, found.theta)
+            return tables.uncharted_table(self.union.names, mle, errors, found.model.network, found.theta, past)
         penalised = found.model.penalty.strength > 0
         return tables.term_table(self.correspondence, self.distances, found.theta, penalised)
 
@@ -116,6 +122,34 @@ class Bridge:
             )
         )
 
+    @functools.cached_property
+    def units(self) -> pd.DataFrame:
+        """One row per hidden unit that the last layer is fed: `unit, mean, sd, outside`.
+
+        `outside` is the share of its variation that no combination of the columns explains: 0 is a column
+        that the GLM has. Empty for a network without activations.
+        """
+        found = self.network.estimate
+        if found.model.network.affine:
+            return pd.DataFrame(columns=["unit", "mean", "sd", "outside"])
+        return units.outside(found.model, self.network.rows, found.theta)
+
+    @functools.cached_property
+    def last_layer(self) -> Fit:
+        """The GLM on what the last layer is fed, by maximum likelihood.
+
+        Its standard errors are conditional on these features, which were learnt from the same rows: they
+        understate.
+
+        Raises
+        ------
+        BridgeError
+            for a network without activations, whose last layer is the GLM itself
+        """
+        if self.network.estimate.model.network.affine:
+            raise BridgeError("The network has no hidden activation: its last layer is the GLM itself, br.network.")
+        return learnt.last_layer(self.network)
+
     @property
     def telling_causes(self) -> pd.DataFrame:
         """The causes that matter; a network at the maximum of the likelihood needs none, and costs no refit."""
@@ -143,7 +177,8 @@ class Bridge:
         """
         if self.training is None or self.correspondence is None:
             return NO_CAUSES.copy()
-        found = gaps.causes_of(self.training, self.correspondence, self.network, self.union)
+        network = self.network if self.local is None else self.local
+        found = gaps.causes_of(self.training, self.correspondence, network, self.union)
         return NO_CAUSES.copy() if found is None else found.table()
 
     @property
@@ -167,6 +202,7 @@ class Bridge:
                 f"on random rows ({arithmetic} precision)."
             )
             out += list(foreign.folded)
+        out += self.margins
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
             out.append(
@@ -246,9 +282,7 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     found, union = reading.fit.estimate, reading.union
     wide = _union_fit(glm, union, reading.fit)
     if not found.model.network.affine:
-        hidden = clippings.clipped(found.model, reading.fit.rows, found.theta)
-        clipped = None if hidden is None else reading.fit.sample.index[hidden]
-        return Bridge(glm, reading.fit, wide, clipped=clipped, agreement=reading.agreement)
+        return _beyond(glm, reading, wide)
     training = gaps.training_of(reading.fit, glm.recipe.response)
     map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased)
     rows = reading.fit.rows
@@ -266,6 +300,24 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
         agreement=reading.agreement,
         training=training,
     )
+
+
+def _beyond(glm: Fit, reading: Reading, wide: Fit) -> Bridge:
+    """The bridge of a network that is no GLM, or one on these rows only."""
+    fit = reading.fit
+    found = fit.estimate
+    reached = units.reaches(found.model, fit.rows, found.theta)
+    flat = units.flattened(found.model.network, reached)
+    if flat is None:
+        hidden = clippings.clipped(found.model, fit.rows, found.theta)
+        clipped = None if hidden is None else fit.sample.index[hidden]
+        return Bridge(glm, fit, wide, clipped=clipped, agreement=reading.agreement)
+    model = replace(found.model, network=flat)
+    sums = model.sums(fit.rows, found.theta, "both")
+    rank = reading.union.rank
+    local = replace(fit, estimate=evaluated(model, fit.rows, found.theta, sums, rank, fit.nobs))
+    there = meet(glm, replace(reading, fit=local, network=replace(reading.network, layers=flat.layers)))
+    return replace(there, network=fit, local=local, margins=units.margins(found.model.network, reached))
 
 
 def _kept(found: Estimate, width: int) -> Any:

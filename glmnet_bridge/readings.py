@@ -344,10 +344,10 @@ def _estimate(
     sums = model.sums(rows, theta, "both")
     if trained is None:
         _check_likelihood(model, sums)
-        return _evaluated(model, rows, theta, sums, rank, nobs)
+        return evaluated(model, rows, theta, sums, rank, nobs)
     if sums.expected is None:
         raise FitError(trained.sentence)
-    found = _evaluated(model, rows, theta, sums, rank, nobs)
+    found = evaluated(model, rows, theta, sums, rank, nobs)
     distance = trained.distance if np.isfinite(trained.distance) else found.distance
     return replace(found, outcome=trained.outcome, distance=distance, trace=trained.trace, note=trained.sentence)
 
@@ -360,7 +360,7 @@ def _check_likelihood(model: Model, sums: Sums) -> None:
         )
 
 
-def _evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | None, nobs: float) -> Estimate:
+def evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | None, nobs: float) -> Estimate:
     """An estimate for weights that no fit of ours found."""
     empty = Trace((), model.network.entries, "none")
     found = Estimate(model, theta, sums, None, "as given", np.nan, empty, rank=rank)

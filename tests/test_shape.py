@@ -36,6 +36,7 @@ STAGES = (
     "faces",
     "fits",
     "cautions",
+    "learnt",
     "readings",
     "gaps",
     "pairs",

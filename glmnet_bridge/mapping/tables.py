@@ -62,11 +62,26 @@ def term_table(map_: Correspondence, apart: Distances, theta: Array, penalised: 
     return _frame(rows)
 
 
-def uncharted_table(names: tuple[str, ...], mle: Array, errors: Array, network: Network, theta: Array) -> pd.DataFrame:
-    """The table of a network that is no GLM: its terms and its weights stand apart."""
+def uncharted_table(
+    names: tuple[str, ...], mle: Array, errors: Array, network: Network, theta: Array, past: Array | None = None
+) -> pd.DataFrame:
+    """The table of a network that is no GLM: its terms and its weights stand apart.
+
+    `past` `(q,)` is what skip connections carry past its activations, as coefficients, or None.
+    """
     status = "no GLM counterpart"
     rows: list[dict[str, Any]] = [
         {"glm_term": name, "relation": "glm only", "glm": mle[j], "std_error": errors[j], "status": status}
+        if past is None or not past[j]
+        else {
+            "glm_term": name,
+            "relation": "combined",
+            "expression": "what goes past the activations",
+            "as_glm": past[j],
+            "glm": mle[j],
+            "std_error": errors[j],
+            "status": status,
+        }
         for j, name in enumerate(names)
     ]
     rows += [_alone(name, theta[i], status) for i, name in enumerate(network.entries)]
