@@ -1,0 +1,23 @@
+"""The estimators obey scikit-learn's own checks, and are the fits that they hold."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from adapters.kit import FRAME
+
+import glmnet_bridge as gb
+
+pytest.importorskip("sklearn")
+from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+
+from glmnet_bridge.sklearn import FormulaClassifier, FormulaRegressor, GLMClassifier, GLMRegressor  # noqa: E402
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks([GLMClassifier(), GLMRegressor(), FormulaClassifier(), FormulaRegressor()])
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
