@@ -156,7 +156,8 @@ class _Classifier(ClassifierMixin):
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each row."""
-        found: Array = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        found: Array = self.classes_[best]
         return found
 
 
