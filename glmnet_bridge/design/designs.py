@@ -21,7 +21,7 @@ from glmnet_bridge.data.rows import Columns, Layout
 from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design import states
 from glmnet_bridge.design.codings import Coded, Learnt, code_terms
-from glmnet_bridge.design.encodings import Encoded, Plan, encoded, plan
+from glmnet_bridge.design.encodings import Encoded, Numbers, Plan, encoded, plan
 from glmnet_bridge.design.expressions import Expression, Scope, Value
 from glmnet_bridge.design.formulas import Formula
 from glmnet_bridge.design.levels import Boxed, as_categorical, places, recoded, row_labels
@@ -166,14 +166,14 @@ class Design:
         chosen = Selection.of(values)
         n = _length(chosen, index)
         scope = Scope(chosen, self.transforms, unseen, index)
-        numbers: dict[str, tuple[Array, Array | None]] = {}
+        numbers: dict[str, Numbers] = {}
         codes: dict[str, Array] = {}
         for code, factor in self.learnt.items():
             if factor.categorical:
                 codes[code] = _codes(factor, scope)
             else:
                 numbers[code] = _numbers(factor, scope, chosen, n)
-        return encoded(self.plan, n, numbers, codes, scope.blank)
+        return encoded(self.plan, n, numbers, codes, scope.blank, chosen.rows)
 
     def matrix(self, values: Values, *, unseen: str = "raise", index: pd.Index | None = None) -> Array:
         """The rows as one `(n, p)` array: for few rows, and for people."""
@@ -275,11 +275,8 @@ def _count(codes: Array, levels: int) -> Array:
 # --- encoding -----------------------------------------------------------------------------
 
 
-def _numbers(factor: Learnt, scope: Scope, chosen: Selection, n: int) -> tuple[Array, Array | None]:
-    """The columns of a numeric factor: `(N, k)` and the positions `(n,)` of the rows used, or `(n, k)` and None.
-
-    A plain column stays as it lies, whatever rows are left out.
-    """
+def _numbers(factor: Learnt, scope: Scope, chosen: Selection, n: int) -> Numbers:
+    """The columns of a numeric factor `(n, k)`; a plain one stays as it lies, `(N, 1)` with the rows left out."""
     expression = factor.expression
     plain = expression.column is not None
     value = look_up(chosen.columns, str(expression.column)) if plain else expression.run(scope)
@@ -291,12 +288,12 @@ def _numbers(factor: Learnt, scope: Scope, chosen: Selection, n: int) -> tuple[A
     if value.dtype == bool:
         value = value.view(np.int8)
     columns = value[:, None] if value.ndim == 1 else value
-    used = chosen.rows if plain else None
-    if columns.shape != (n if used is None else len(columns), factor.width):
+    whole = plain and chosen.rows is not None
+    if columns.shape != (len(columns) if whole else n, factor.width):
         raise DataError(f"{expression.code!r} gives an array of shape {columns.shape}, not {factor.width} columns.")
     if not plain:
         _check_finite(columns, expression, scope)
-    return columns, used
+    return Numbers(columns, whole)
 
 
 def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:

@@ -92,7 +92,7 @@ class Reader:
         chosen = Selection.of(values)
         unknown = {name: self._unknown(name, chosen[name], index, unseen) for name in self.levels}
         dense = tuple((_piece(chosen, name, level, unknown.get(name)),) for name, level in self.pieces)
-        return Encoded(len(index), dense_layout(len(dense)), dense, None)
+        return Encoded(len(index), dense_layout(len(dense)), dense, None, used=chosen.rows)
 
     def _unknown(self, name: str, values: Any, index: pd.Index, unseen: str) -> Array | None:
         """Which rows have a level that was not learnt: all its inputs would be 0, as for no level at all."""
@@ -231,10 +231,10 @@ def plain_variable(design: Design, factor: str) -> str | None:
 
 def _piece(chosen: Selection, name: str, level: Any, unknown: Array | None = None) -> Numbers | Codes:
     if level is None:
-        whole: Any = chosen.columns[name]
-        if not is_numeric(whole):
+        column: Any = chosen.columns[name]
+        if not is_numeric(column):
             raise DataError(f"Column {name!r} holds levels in the new data; the network was fed its numbers.")
-        return Numbers(whole, chosen.rows)
+        return Numbers(column, whole=True)
     values: Any = chosen[name]
     if unknown is not None:
         return Numbers(np.where(unknown, np.nan, np.asarray(values == level, dtype=float)))
