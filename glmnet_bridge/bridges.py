@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.cautions import speak
-from glmnet_bridge.data.rows import ArraySource
 from glmnet_bridge.design import arguments, matrices, responses, samples
 from glmnet_bridge.errors import ArgumentError, DataError, FitError, nearest
 from glmnet_bridge.fits import Fit
@@ -364,11 +363,11 @@ def fit(
     """
     chosen = families.named(family, link)
     _only_log(chosen, exposure)
-    matrix, index, found, named = matrices.as_matrix(X, names)
     if not isinstance(intercept, bool):
         raise ArgumentError(f"intercept={intercept!r}: give True or False.")
-    if not len(matrix) or not (intercept or found):
-        raise DataError(f"X has no {'rows' if not len(matrix) else 'columns, and there is no intercept'}.")
+    source, index, found, named = matrices.as_source(X, names, intercept)
+    if not source.n or not (intercept or found):
+        raise DataError(f"X has no {'rows' if not source.n else 'columns, and there is no intercept'}.")
     y, prior_weights, freq_weights, trials, offset, exposure = (
         matrices.beside(X, value) for value in (y, prior_weights, freq_weights, trials, offset, exposure)
     )
@@ -379,7 +378,7 @@ def fit(
     columns = ((matrices.CONSTANT,) if intercept else ()) + found
     recipe = matrices.MatrixRecipe(columns, response, intercept, total is not None, named)
     sample = samples.Sample(
-        source=ArraySource(matrix, intercept),
+        source=source,
         response=values,
         trials=counts,
         prior_weights=None if prior_weights is None else arguments.number("prior_weights", prior_weights, index),

@@ -2,8 +2,9 @@
 
     float64 array | int64 array | bool array | pandas Categorical
 
-A frame is never changed and, as far as its memory allows, never copied: a float64 column
-is read as a view of it. Types are settled here, before a formula sees them, because
+A frame is never changed and, as far as its memory allows, never copied: a column of numbers
+is read as a view of it, and widened to one of these kinds where something is computed with it
+(`selections.py`). Types are settled here, before a formula sees them, because
 formula libraries turn what they do not know (decimals, dates, numbers stored as text)
 into factors with thousands of levels. What has no honest reading is refused by name.
 """
@@ -12,15 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.data.selections import Array, ColumnValues, Selection, as_it_lies
 from glmnet_bridge.errors import DataError, listed, nearest
-
-Array = np.ndarray
-ColumnValues: TypeAlias = "np.ndarray | pd.Categorical"
 
 _REFUSED = {
     "complex": "complex numbers. Give their parts (.real, .imag) or their size (np.abs).",
@@ -91,19 +90,18 @@ def labelled(data: Any) -> bool:
     return isinstance(data, pd.DataFrame)
 
 
-def columns(frame: pd.DataFrame, names: Iterable[str], *, rows: Array | None = None) -> dict[str, ColumnValues]:
+def columns(frame: pd.DataFrame, names: Iterable[str], *, rows: Array | None = None) -> Selection:
     """The named columns, each as float64, int64 or bool array `(n,)` or Categorical.
 
-    `rows` is a boolean mask of the rows to keep. Where an integer column has missing
-    values it becomes float64 with nan, a boolean one a Categorical of False and True.
+    `rows` are the positions `(n,)` of those to keep. Where an integer column has missing
+    values in them it becomes float64 with nan, a boolean one a Categorical of False and True.
     """
     out = {}
     for name in names:
         values, gaps = read(frame, name)
-        if rows is not None:
-            values, gaps = values[rows], None if gaps is None else gaps[rows]
-        out[name] = values if gaps is None or not gaps.any() else _with_gaps(values, gaps)
-    return out
+        some = gaps is not None and (gaps if rows is None else gaps[rows]).any()
+        out[name] = _with_gaps(values, gaps) if gaps is not None and some else values
+    return Selection(out, rows)
 
 
 def missing(values: ColumnValues) -> Array | None:
@@ -118,10 +116,11 @@ def missing(values: ColumnValues) -> Array | None:
 
 
 def read(frame: pd.DataFrame, name: str) -> tuple[ColumnValues, Array | None]:
-    """One column and, for integers and booleans with missing values, the mask of these.
+    """One column as it lies and, for integers and booleans with missing values, the mask of these.
 
-    Under the mask the values are 0 or False, so that a column keeps its kind when its
-    missing rows are dropped. Floats and categories show missing values themselves.
+    Numbers are of any size; a `Selection` widens what is computed with. Under the mask the values
+    are 0 or False, so that a column keeps its kind when its missing rows are dropped. Floats and
+    categories show missing values themselves.
     """
     try:
         column: Any = frame[name]
@@ -181,9 +180,9 @@ def convert(column: pd.Series, what: str) -> tuple[ColumnValues, Array | None]:
 def _from_numpy(values: Array, what: str) -> tuple[ColumnValues, Array | None]:
     kind = values.dtype.kind
     if kind == "f":
-        return (values if values.dtype == np.float64 else values.astype(np.float64)), None
+        return as_it_lies(values), None
     if kind in "iu":
-        return _integers(values), None
+        return as_it_lies(values), None
     if kind == "b":
         return values, None
     if kind == "O":
@@ -191,27 +190,23 @@ def _from_numpy(values: Array, what: str) -> tuple[ColumnValues, Array | None]:
     raise _refusal(what, {"c": "complex", "M": "datetime", "m": "timedelta"}.get(kind, "bytes"))
 
 
-def _integers(values: Array) -> Array:
-    """int64, so that products of small integers cannot overflow; float64 beyond its range."""
-    if values.dtype == np.int64:
-        return values
-    if values.dtype == np.uint64 and len(values) and values.max() > np.iinfo(np.int64).max:
-        return values.astype(np.float64)
-    return values.astype(np.int64)
-
-
 def _from_masked(column: pd.Series, kind: str) -> tuple[ColumnValues, Array | None]:
     """Nullable (Int64, Float64, boolean) and arrow-backed numbers."""
     if kind == "f":
-        return column.to_numpy(dtype=np.float64, na_value=np.nan), None
+        return _floats(column), None
     gaps = column.isna().to_numpy() if column.hasnans else None
     if kind == "b":
         values = column.to_numpy(dtype=bool) if gaps is None else column.to_numpy(dtype=bool, na_value=False)
         return values, gaps
-    plain = "uint64" if kind == "u" else "int64"
+    plain: Any = column.dtype
     if gaps is None:
-        return _integers(column.to_numpy(dtype=plain)), None
-    return _integers(column.to_numpy(dtype=plain, na_value=0)), gaps
+        return column.to_numpy(dtype=plain.numpy_dtype), None
+    return column.to_numpy(dtype=plain.numpy_dtype, na_value=0), gaps
+
+
+def _floats(column: pd.Series) -> Array:
+    dtype: Any = column.dtype
+    return column.to_numpy(dtype=dtype.numpy_dtype, na_value=np.nan)
 
 
 def _from_arrow(column: pd.Series, kind: Any, what: str) -> tuple[ColumnValues, Array | None]:
@@ -221,7 +216,9 @@ def _from_arrow(column: pd.Series, kind: Any, what: str) -> tuple[ColumnValues, 
         return _from_masked(column, "b")
     if types.is_integer(kind):
         return _from_masked(column, "u" if types.is_unsigned_integer(kind) else "i")
-    if types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind):
+    if types.is_floating(kind):
+        return _floats(column), None
+    if types.is_decimal(kind) or types.is_null(kind):
         return column.to_numpy(dtype=np.float64, na_value=np.nan), None
     if any(test(kind) for test in (types.is_string, types.is_large_string, types.is_string_view)):
         return _from_text(column.array, what), None

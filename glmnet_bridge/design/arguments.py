@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, convert, rows_where
+from glmnet_bridge.data.selections import widened
 from glmnet_bridge.design.formulas import Expression, expression
 from glmnet_bridge.errors import ArgumentError, DataError
 
@@ -51,12 +52,13 @@ def aligned(name: str, value: Any, index: pd.Index) -> Array:
 
 
 def column(name: str, value: Any, index: pd.Index) -> tuple[ColumnValues, Array | None]:
-    """A Series or array of any kind in the order of the frame's rows, as `frames.read` gives a column."""
+    """A Series or array of any kind in the order of the frame's rows, one of the four kinds; and the mask of gaps."""
     if isinstance(value, pd.Series):
         series = _by_label(name, value, index)
     else:
         series = pd.Series(_flat(name, value, len(index)), copy=False)
-    return convert(series, f"The argument {name}=")
+    values, gaps = convert(series, f"The argument {name}=")
+    return widened(values), gaps
 
 
 def number(name: str, value: Any, index: pd.Index) -> Array:

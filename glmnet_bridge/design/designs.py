@@ -18,12 +18,14 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.data.rows import Columns, Layout
+from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design import states
 from glmnet_bridge.design.codings import Coded, Learnt, code_terms
-from glmnet_bridge.design.encodings import Encoded, Plan, encoded, plan
+from glmnet_bridge.design.encodings import Encoded, Numbers, Plan, encoded, plan
 from glmnet_bridge.design.expressions import Expression, Scope, Value
 from glmnet_bridge.design.formulas import Formula
 from glmnet_bridge.design.levels import Boxed, as_categorical, places, recoded, row_labels
+from glmnet_bridge.design.nodes import look_up
 from glmnet_bridge.design.texts import short
 from glmnet_bridge.design.transforms import Transform
 from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed, nearest, warn
@@ -79,6 +81,7 @@ class Design:
     @classmethod
     def learn(cls, formula: Formula, values: Values, *, index: pd.Index | None = None) -> Design:
         """Learn levels, knots and means from rows without missing values (`index` labels them)."""
+        values = Selection.of(values)
         n = _length(values, index)
         if n == 0:
             raise DataError("There are no rows to learn from.")
@@ -147,7 +150,8 @@ class Design:
 
         Parameters
         ----------
-        values : the columns by name, float64, int64 or bool arrays `(n,)` or Categoricals
+        values : the columns by name, arrays `(n,)` of numbers or bool, or Categoricals; a `Selection`
+            of their rows is read block by block, without a copy of these
         unseen : what a row does that cannot be coded (a level that was not learnt, a value
             outside a spline's knots, the logarithm of 0): "raise" names it, "nan" gives a row of nan
         index : labels of the rows, for messages
@@ -159,16 +163,17 @@ class Design:
         """
         if unseen not in ("raise", "nan"):
             raise ArgumentError(f"unseen={unseen!r} is unknown; it is 'raise' or 'nan'.")
-        n = _length(values, index)
-        scope = Scope(values, self.transforms, unseen, index)
-        numbers: dict[str, Array] = {}
+        chosen = Selection.of(values)
+        n = _length(chosen, index)
+        scope = Scope(chosen, self.transforms, unseen, index)
+        numbers: dict[str, Numbers] = {}
         codes: dict[str, Array] = {}
         for code, factor in self.learnt.items():
             if factor.categorical:
                 codes[code] = _codes(factor, scope)
             else:
-                numbers[code] = _numbers(factor, scope)
-        return encoded(self.plan, n, numbers, codes, scope.blank)
+                numbers[code] = _numbers(factor, scope, chosen, n)
+        return encoded(self.plan, n, numbers, codes, scope.blank, chosen.rows)
 
     def matrix(self, values: Values, *, unseen: str = "raise", index: pd.Index | None = None) -> Array:
         """The rows as one `(n, p)` array: for few rows, and for people."""
@@ -229,9 +234,9 @@ def _length(values: Values, index: pd.Index | None) -> int:
 # --- learning -----------------------------------------------------------------------------
 
 
-def _examine(expression: Expression, values: Values, transforms: Mapping[str, Transform], n: int) -> Learnt:
+def _examine(expression: Expression, values: Selection, transforms: Mapping[str, Transform], n: int) -> Learnt:
     """The kind of a factor from its first rows; its levels, if it has any, from all rows."""
-    first = expression.run(Scope(_head(expression, values), transforms))
+    first = expression.run(Scope(values.head(expression.names, _HEAD), transforms))
     if _is_numeric(first):
         return Learnt(expression, _width(first, expression))
     value = expression.run(Scope(values, transforms))
@@ -252,10 +257,6 @@ def _warn_of_single_levels(learnt: Mapping[str, Learnt]) -> None:
         warn(f"One level only, so nothing to explain: {listed(single)}.", DataWarning)
 
 
-def _head(expression: Expression, values: Values) -> Values:
-    return {name: values[name][:_HEAD] for name in expression.names if name in values}
-
-
 def _is_numeric(value: Value) -> bool:
     return isinstance(value, np.ndarray) and value.dtype != bool
 
@@ -274,10 +275,11 @@ def _count(codes: Array, levels: int) -> Array:
 # --- encoding -----------------------------------------------------------------------------
 
 
-def _numbers(factor: Learnt, scope: Scope) -> Array:
-    """The columns of a numeric factor: `(n, k)`, a view where it is a plain column."""
+def _numbers(factor: Learnt, scope: Scope, chosen: Selection, n: int) -> Numbers:
+    """The columns of a numeric factor `(n, k)`; a plain one stays as it lies, `(N, 1)` with the rows left out."""
     expression = factor.expression
-    value = expression.run(scope)
+    plain = expression.column is not None
+    value = look_up(chosen.columns, str(expression.column)) if plain else expression.run(scope)
     if not isinstance(value, np.ndarray):
         raise DataError(
             f"Column {expression.code!r} holds text or categories in the new data; the model learnt numbers. "
@@ -286,11 +288,12 @@ def _numbers(factor: Learnt, scope: Scope) -> Array:
     if value.dtype == bool:
         value = value.view(np.int8)
     columns = value[:, None] if value.ndim == 1 else value
-    if columns.shape != (_length(scope.values, scope.index), factor.width):
+    whole = plain and chosen.rows is not None
+    if columns.shape != (len(columns) if whole else n, factor.width):
         raise DataError(f"{expression.code!r} gives an array of shape {columns.shape}, not {factor.width} columns.")
-    if expression.column is None:
+    if not plain:
         _check_finite(columns, expression, scope)
-    return columns
+    return Numbers(columns, whole)
 
 
 def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:

@@ -2,9 +2,9 @@
 
     column of the design = product of pieces,  a piece = numbers of the rows, or contrast[code]
 
-Numeric columns stay views of the caller's memory, factors stay codes. Columns of factors
-alone live in a small table with one row per combination of levels (a cell); all others are
-formed in `read`, for a block of rows at a time.
+Numeric columns stay views of the caller's memory, where rows are left out with the positions of
+the others; factors stay codes. Columns of factors alone live in a small table with one row per
+combination of levels (a cell); all others are formed in `read`, for a block of rows at a time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmnet_bridge.data.rows import Layout
+from glmnet_bridge.data.selections import pick_into, window
 from glmnet_bridge.design.codings import Coded, Learnt
 
 Array = np.ndarray
@@ -95,12 +96,16 @@ def _table(columns: Sequence[Sequence[Piece]], cells: Sequence[tuple[str, int]])
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A piece that is a number per row: (n,)."""
+    """A piece that is a number per row; if `whole`, of the rows that are left out too."""
 
     values: Array
+    whole: bool = False
 
-    def rows(self, start: int, stop: int) -> Array:
-        return self.values[start:stop]
+    def rows(self, own: slice, lying: slice | Array) -> Array:
+        return self.values[lying if self.whole else own]
+
+    def into(self, column: Array, own: slice, lying: slice | Array) -> None:
+        pick_into(column, self.values, lying if self.whole else own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +115,11 @@ class Codes:
     contrast: Array
     codes: Array
 
-    def rows(self, start: int, stop: int) -> Array:
-        return self.contrast[self.codes[start:stop]]
+    def rows(self, own: slice, lying: slice | Array) -> Array:
+        return self.contrast[self.codes[own]]
+
+    def into(self, column: Array, own: slice, lying: slice | Array) -> None:
+        column[:] = self.rows(own, lying)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +133,7 @@ class Encoded:
     dense : the pieces of each dense column
     cell : (n,) the cell of each row, or None if there is one cell only
     blank : (n,) True for rows that the design cannot code (all their columns are nan), or None
+    used : (n,) the positions of the rows in pieces that are whole; None where no row is left out
     """
 
     n: int
@@ -132,42 +141,51 @@ class Encoded:
     dense: tuple[tuple[Numbers | Codes, ...], ...]
     cell: Array | None
     blank: Array | None = None
+    used: Array | None = None
 
     def read(self, start: int, stop: int) -> tuple[Array, Array | None]:
         """Dense columns `(m, q)`, column-major, and cell numbers `(m,)` of rows start to stop."""
         stop = min(stop, self.n)
+        own, lying = slice(start, stop), window(self.used, start, stop)
         block = np.empty((stop - start, len(self.dense)), order="F")
         for column, (first, *others) in zip(block.T, self.dense, strict=True):
-            column[:] = first.rows(start, stop)
+            first.into(column, own, lying)
             for piece in others:
-                column *= piece.rows(start, stop)
+                column *= piece.rows(own, lying)
         if self.blank is not None:
-            block[self.blank[start:stop]] = np.nan
-        cell = None if self.cell is None else self.cell[start:stop].astype(np.intp)
+            block[self.blank[own]] = np.nan
+        cell = None if self.cell is None else self.cell[own].astype(np.intp)
         return block, cell
 
 
 def encoded(
-    how: Plan, n: int, numbers: Mapping[str, Array], codes: Mapping[str, Array], blank: Array | None
+    how: Plan,
+    n: int,
+    numbers: Mapping[str, Numbers],
+    codes: Mapping[str, Array],
+    blank: Array | None,
+    used: Array | None = None,
 ) -> Encoded:
-    """Bind a plan to rows: numbers `(n, k)` and codes `(n,)` by factor."""
+    """Bind a plan to rows: by factor, numbers `(n, k)` (`(N, k)` if they are whole) or codes `(n,)`."""
     dense = tuple(
         tuple(
-            Codes(at, codes[code]) if isinstance(at, np.ndarray) else Numbers(_column(numbers[code][:, at], pieces))
+            Codes(at, codes[code]) if isinstance(at, np.ndarray) else _number(numbers[code], at, pieces)
             for code, at in pieces
         )
         for pieces in how.dense
     )
     cell = _cell(how.cells, codes)
     if blank is None or not blank.any():
-        return Encoded(n, how.layout, dense, cell)
+        return Encoded(n, how.layout, dense, cell, None, used)
     layout, cell = _with_blank_cell(how.layout, cell, blank)
-    return Encoded(n, layout, dense, cell, blank)
+    return Encoded(n, layout, dense, cell, blank, used)
 
 
-def _column(values: Array, pieces: Sequence[Piece]) -> Array:
+def _number(numbers: Numbers, at: int, pieces: Sequence[Piece]) -> Numbers:
     """Extended precision (of `scale`) matters in products only: patsy rounds them once, at the end."""
-    return values.astype(float) if values.dtype.itemsize > 8 and len(pieces) == 1 else values
+    column = numbers.values[:, at]
+    rounded = column.dtype.itemsize > 8 and len(pieces) == 1
+    return Numbers(column.astype(float) if rounded else column, numbers.whole)
 
 
 def _cell(cells: Sequence[tuple[str, int]], codes: Mapping[str, Array]) -> Array | None:

@@ -226,7 +226,7 @@ def _column(part: Expression, values: Mapping[str, ColumnValues], index: pd.Inde
     if isinstance(raw, pd.Categorical):
         return raw
     raw = np.asarray(raw)
-    rows = len(next(iter(values.values()))) if values else 0
+    rows = len(index) if index is not None else len(next(iter(values.values()))) if values else 0
     if raw.shape != (rows,):
         if raw.ndim == 0 and part.names == frozenset():
             return np.full(rows, raw)

@@ -20,6 +20,7 @@ import pandas as pd
 from glmnet_bridge.data import frames
 from glmnet_bridge.data.frames import Array, ColumnValues
 from glmnet_bridge.data.rows import ArraySource, Source
+from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design import arguments, responses
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import Expression, Formula, expression, parse
@@ -231,9 +232,13 @@ def learn(
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The columns and arguments of the rows without missing values."""
+    """The columns and arguments of the rows without missing values.
 
-    values: dict[str, ColumnValues]
+    Columns stay as they lie, with the positions of the rows used: a copy of these rows would be
+    a second copy of the data. Arguments are a vector or two.
+    """
+
+    values: Selection
     arrays: dict[str, Array]
     index: pd.Index
     kept: Array | None
@@ -253,44 +258,53 @@ def _gather(
     frame = frames.as_frame(data, names)
     index = frame.index
     values: dict[str, ColumnValues] = {}
-    gaps: dict[str, Array] = {}
+    gaps = _Gaps(len(index))
     for name in sorted(names):
         if name not in frame.columns:
             raise frames.unknown(frame, name, _role(name, formula, texts))
         values[name], mask = frames.read(frame, name)
-        mask = _gaps(values[name], f"Column {name!r}", index) if mask is None else mask
-        if mask is not None:
-            gaps[name] = mask
+        gaps.note(name, _gaps(values[name], f"Column {name!r}", index) if mask is None else mask)
     own = frames.labelled(data)
     arrays = {
         name: arguments.aligned(name, value if own else arguments.by_position(value), index)
         for name, value in bare.items()
     }
     for name, array in arrays.items():
-        mask = frames.missing(array)
+        gaps.note(f"{name}=", frames.missing(array))
+    return _without(gaps, _Table(Selection(values), arrays, index, None, {}, len(index)), rule)
+
+
+class _Gaps:
+    """Which rows lack something, and how many values each column lacks: one mask, however many columns."""
+
+    def __init__(self, n: int) -> None:
+        self.rows = np.zeros(n, dtype=bool)
+        self.counts: dict[str, int] = {}
+
+    def note(self, name: str, mask: Array | None) -> None:
+        """The missing values `(n,)` of one column, or None."""
         if mask is not None:
-            gaps[f"{name}="] = mask
-    return _without(gaps, _Table(values, arrays, index, None, {}, len(index)), rule)
+            self.rows |= mask
+            self.counts[name] = int(mask.sum())
 
 
-def _without(gaps: Mapping[str, Array], table: _Table, rule: str) -> _Table:
+def _without(gaps: _Gaps, table: _Table, rule: str) -> _Table:
     """The table without the rows in which something is missing."""
-    if not gaps:
+    if not gaps.counts:
         return table
-    dropped = {name: int(mask.sum()) for name, mask in gaps.items()}
     if rule == "raise":
-        shown = listed([f"{name}: {count}" for name, count in dropped.items()], most=10)
+        shown = listed([f"{name}: {count}" for name, count in gaps.counts.items()], most=10)
         raise DataError(
             f"There are missing values ({shown}), and missing='raise' was asked for. Fill or drop them, "
             "or use missing='drop'."
         )
-    keep = ~np.logical_or.reduce(list(gaps.values()))
+    kept = np.flatnonzero(~gaps.rows)
     return _Table(
-        values={name: column[keep] for name, column in table.values.items()},
-        arrays={name: array[keep] for name, array in table.arrays.items()},
-        index=table.index[keep],
-        kept=np.flatnonzero(keep),
-        dropped=dropped,
+        values=Selection(table.values.columns, kept),
+        arrays={name: array[kept] for name, array in table.arrays.items()},
+        index=table.index[kept],
+        kept=kept,
+        dropped=gaps.counts,
         n_read=table.n_read,
     )
 

@@ -10,6 +10,7 @@ are in cache. What the user sees is mapped back with the p x p matrix T.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,14 +103,20 @@ def _moments(rows: Rows) -> tuple[Array, Array, Array]:
     if len(spans) > 32:
         starts = np.linspace(0, rows.n - 512, 32).astype(int)
         spans = [(int(start), int(start) + 512) for start in starts]
-    dense = [rows.source.read(*span)[0] for span in spans]
-    n = max(sum(len(part) for part in dense), 1)
+    n = max(sum(stop - start for start, stop in spans), 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(part.sum(axis=0) for part in dense) / n
+        # read twice: all of these runs at a time can be a copy of the data
+        firsts = [(part.sum(axis=0), np.abs(part).max(axis=0, initial=0.0)) for part in _parts(rows, spans)]
+        mean = sum(total for total, _ in firsts) / n
+        large = np.max([largest for _, largest in firsts], axis=0)
         # shifted first, then squared: means far from 0 would cancel
-        variance = sum(((part - mean) ** 2).sum(axis=0) for part in dense) / n
+        variance = sum(((part - mean) ** 2).sum(axis=0) for part in _parts(rows, spans)) / n
         size = np.sqrt(variance + mean**2)
-        large = np.max([np.abs(part).max(axis=0, initial=0.0) for part in dense], axis=0)
     # squares under- or overflow outside 1e-150 .. 1e150: the largest value says the size there
     outside = (large > LIMIT) | (large < 1.0 / LIMIT)
     return mean, np.where(outside, 0.0, np.sqrt(variance)), np.where(outside, large, size)
+
+
+def _parts(rows: Rows, spans: list[tuple[int, int]]) -> Iterator[Array]:
+    """The dense columns of each run of rows."""
+    return (rows.source.read(*span)[0] for span in spans)

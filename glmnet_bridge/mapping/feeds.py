@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +75,7 @@ def _of_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index
     columns = set(frame.columns)
     pairs = {name: split(name, columns) for name in names}
     read = {variable for variable, _ in pairs.values() if variable is not None}
-    values = _values(frame, read, kept)
+    values = frames.columns(frame, sorted(read), rows=kept)
     own, meanings, pieces = [], [], []
     for name, (variable, text) in pairs.items():
         if variable is None and name not in design.names:
@@ -94,7 +94,7 @@ def _of_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index
 def _of_formula(formula: Formula, design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed:
     if formula.offsets:
         raise ArgumentError("inputs= has an offset(...); an offset is no input. Put it into the formula, or offset=.")
-    values = _values(frames.as_frame(data), formula.names, kept)
+    values = frames.columns(frames.as_frame(data), sorted(formula.names), rows=kept)
     fed = Design.learn(formula, values) if values else None
     if fed is None or not [name for name in fed.names if name != "Intercept"]:
         raise ArgumentError(f"inputs={formula.text!r} names no column.")
@@ -127,15 +127,17 @@ def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, 
     arrays = []
     for name, (_, column) in zip(names, parts, strict=True):
         array = arguments.aligned("inputs", column, rows)
-        array = array if kept is None else array[kept]
-        if not np.isfinite(array).all():
+        finite = np.isfinite(array if kept is None else array[kept])
+        if not finite.all():
             raise DataError(
-                f"inputs= column {name!r} has {int((~np.isfinite(array)).sum())} values that are missing or "
+                f"inputs= column {name!r} has {int((~finite).sum())} values that are missing or "
                 "not finite in rows that are used. Drop those rows from the data and from inputs=."
             )
         arrays.append(array)
     count = len(names)
-    source = Encoded(len(arrays[0]), dense_layout(count), tuple((Numbers(array),) for array in arrays), None)
+    n = len(rows) if kept is None else len(kept)
+    dense = tuple((Numbers(array, whole=True),) for array in arrays)
+    source = Encoded(n, dense_layout(count), dense, None, used=kept)
     return Fed.of(tuple(wanted or names), (-1,) * count, (None,) * count, source, Reader(fixed=True))
 
 
@@ -157,14 +159,6 @@ def _meanings(design: Design) -> dict[str, OfLevels]:
             for j, name in enumerate(factor.columns):
                 out[name] = OfLevels(variable, factor.levels, factor.matrix[:, j])
     return out
-
-
-def _values(frame: pd.DataFrame, names: Collection[str], kept: Array | None) -> dict[str, Any]:
-    rows = None
-    if kept is not None:
-        rows = np.zeros(len(frame), dtype=bool)
-        rows[kept] = True
-    return frames.columns(frame, sorted(names), rows=rows)
 
 
 def _level(values: Any, variable: str, text: str | None) -> Any:

@@ -21,6 +21,7 @@ import pandas as pd
 
 from glmnet_bridge.data.frames import rows_where
 from glmnet_bridge.data.rows import Array, Columns, Layout, Source
+from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.encodings import Codes, Encoded, Numbers
 from glmnet_bridge.design.formulas import Formula, one_sided
@@ -88,9 +89,10 @@ class Reader:
         """The columns of rows without missing values."""
         if self.design is not None:
             return Chosen(self.design.encode(values, unseen=unseen, index=index), self.picks)
-        unknown = {name: self._unknown(name, values[name], index, unseen) for name in self.levels}
-        dense = tuple((_piece(values[name], name, level, unknown.get(name)),) for name, level in self.pieces)
-        return Encoded(len(index), dense_layout(len(dense)), dense, None)
+        chosen = Selection.of(values)
+        unknown = {name: self._unknown(name, chosen[name], index, unseen) for name in self.levels}
+        dense = tuple((_piece(chosen, name, level, unknown.get(name)),) for name, level in self.pieces)
+        return Encoded(len(index), dense_layout(len(dense)), dense, None, used=chosen.rows)
 
     def _unknown(self, name: str, values: Any, index: pd.Index, unseen: str) -> Array | None:
         """Which rows have a level that was not learnt: all its inputs would be 0, as for no level at all."""
@@ -227,11 +229,13 @@ def plain_variable(design: Design, factor: str) -> str | None:
     return read.column
 
 
-def _piece(values: Any, name: str, level: Any, unknown: Array | None = None) -> Numbers | Codes:
+def _piece(chosen: Selection, name: str, level: Any, unknown: Array | None = None) -> Numbers | Codes:
     if level is None:
-        if not is_numeric(values):
+        column: Any = chosen.columns[name]
+        if not is_numeric(column):
             raise DataError(f"Column {name!r} holds levels in the new data; the network was fed its numbers.")
-        return Numbers(values)
+        return Numbers(column, whole=True)
+    values: Any = chosen[name]
     if unknown is not None:
         return Numbers(np.where(unknown, np.nan, np.asarray(values == level, dtype=float)))
     if isinstance(values, pd.Categorical):

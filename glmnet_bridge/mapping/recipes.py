@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glmnet_bridge.data import frames
-from glmnet_bridge.data.rows import Array
+from glmnet_bridge.data.selections import Array, Selection
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.responses import Response
 from glmnet_bridge.design.samples import Recipe, Sample
@@ -74,18 +74,19 @@ class UnionRecipe:
         others = self.reader.read(values, sample.index, unseen)
         return replace(sample, source=Beside(sample.source, others, self.picks, self.constant))
 
-    def _complete(self, sample: Sample, data: Any) -> tuple[Sample, dict[str, Any]]:
+    def _complete(self, sample: Sample, data: Any) -> tuple[Sample, Selection]:
         """The rows in which the network's own inputs are there too, and these."""
         frame = frames.as_frame(data)
-        rows = None
-        if sample.kept is not None:
-            rows = np.zeros(len(frame), dtype=bool)
-            rows[sample.kept] = True
-        values: dict[str, Any] = frames.columns(frame, sorted(self.reader.variables), rows=rows)
-        gaps = {name: mask for name, column in values.items() if (mask := frames.missing(column)) is not None}
-        if not gaps:
+        values = frames.columns(frame, sorted(self.reader.variables), rows=sample.kept)
+        lost, counts = np.zeros(sample.n, dtype=bool), {}
+        for name, column in values.items():
+            mask = frames.missing(column)
+            if mask is not None:
+                lost |= mask
+                counts[name] = int(mask.sum())
+        if not counts:
             return sample, values
-        keep = np.flatnonzero(~np.logical_or.reduce(list(gaps.values())))
+        keep = np.flatnonzero(~lost)
         kept = keep if sample.kept is None else sample.kept[keep]
         left = replace(
             sample,
@@ -93,6 +94,6 @@ class UnionRecipe:
             offset=None if sample.offset is None else sample.offset[keep],
             index=sample.index[keep],
             kept=kept,
-            dropped={**sample.dropped, **{name: int(mask.sum()) for name, mask in gaps.items()}},
+            dropped=sample.dropped | counts,
         )
-        return left, {name: column[keep] for name, column in values.items()}
+        return left, Selection(values.columns, kept)

@@ -115,10 +115,10 @@ def test_text_is_a_factor_with_sorted_levels(kind):
 def test_integers_with_gaps_keep_their_kind_once_the_gaps_are_dropped(column):
     frame = pd.DataFrame({"x": column})
     values, gaps = frames.read(frame, "x")
-    assert values.dtype == np.int64
+    assert values.dtype.kind == "i"
     assert gaps.tolist() == [False, True, False]
     np.testing.assert_array_equal(one(column), [7, NAN, 9])
-    kept = frames.columns(frame, ["x"], rows=~gaps)["x"]
+    kept = frames.columns(frame, ["x"], rows=np.flatnonzero(~gaps))["x"]
     assert kept.dtype == np.int64 and kept.tolist() == [7, 9]
 
 
@@ -135,7 +135,7 @@ def test_booleans_with_gaps_keep_their_kind_once_the_gaps_are_dropped(column):
     with_gaps = one(column)
     assert with_gaps.categories.tolist() == [False, True]
     assert with_gaps.codes.tolist() == [1, -1, 0]
-    kept = frames.columns(frame, ["x"], rows=~frames.missing(with_gaps))["x"]
+    kept = frames.columns(frame, ["x"], rows=np.flatnonzero(~frames.missing(with_gaps)))["x"]
     assert kept.dtype == np.bool_ and kept.tolist() == [True, False]
 
 
