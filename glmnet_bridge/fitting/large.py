@@ -196,10 +196,12 @@ def _certified(objective: Objective, few: Subsample, near: Array, tol: float, re
     slope = objective.slope(theta, score)
     gain = max(float(slope @ here.factor.solve(slope)), 0.0)
     loglik = here.sums.loglik + 0.5 * here.gain
+    sums = _moved(here.sums, few, near, theta, loglik, score)
     end = replace(
         here,
         theta=theta,
-        sums=_moved(here.sums, few, near, theta, loglik, score),
+        sums=sums,
+        factor=here.factor if sums.observed is None else objective.factored(sums.observed),
         value=objective.value(theta, loglik),
         decrement=float(np.sqrt(gain / objective.dispersion(loglik))),
     )
