@@ -21,7 +21,7 @@ OURS = "import glmnet_bridge; glmnet_bridge.glm"  # what a script that fits will
 
 
 def seconds(code: str, bytecode: str) -> float:
-    """User and system seconds of a fresh interpreter that runs this code; `bytecode` is the folder of compiled files."""
+    """User and system seconds of a fresh interpreter that runs this code; `bytecode` is a folder for compiled files."""
     script = f"import time; began = time.process_time(); {code}; print(time.process_time() - began)"
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     settings["PYTHONPYCACHEPREFIX"] = bytecode

@@ -12,20 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
 from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.fitting import coordinates, dispersions, edges, irls, large, linalg, separation, starts
+from glmnet_bridge.fitting import coordinates, dispersions, edges, irls, large, linalg, starts
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
-from glmnet_bridge.fitting.separation import Separation
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.model.models import Model, Sums
 from glmnet_bridge.model.networks import Affine, Inputs, Network
+
+if TYPE_CHECKING:
+    from glmnet_bridge.fitting.separation import Separation
 
 Array = np.ndarray
 
@@ -317,6 +319,8 @@ def _raw_equations(found: Rank, to_raw: Array) -> Rank:
 
 
 def _separated(problem: _Problem) -> Separation | None:
+    from glmnet_bridge.fitting import separation  # loaded when it is suspected
+
     model = problem.reduced()
     sides = separation.sides(model.family, problem.rows.response[:, 0])
     if sides is None:
@@ -419,13 +423,9 @@ def _covariance(problem: _Problem, model: Model, sums: Sums, end: irls.Point) ->
     """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows."""
     if sums.expected is None:
         return None
-    axes = problem.own_axes()
-    penalty = problem.objective(model).penalty
-    if sums.expected is end.sums.observed:
-        used = end.factor
-    else:
-        used = linalg.factor(sums.expected if penalty is None else sums.expected + penalty)
-    if penalty is not None:
+    axes, objective = problem.own_axes(), problem.objective(model)
+    used = end.factor if sums.expected is end.sums.observed else objective.factored(sums.expected)
+    if objective.penalty is not None:
         if used is None:
             return None
         inverse = used.inverse()
