@@ -44,27 +44,37 @@ _OTHER_WORDS = {
 
 def checked_keywords(verb: Verb) -> Verb:
     """Calls that do not fit the signature raise an `ArgumentError`, with the nearest name for an unknown one."""
-    signature = inspect.signature(verb)
-    known = signature.parameters
 
     @functools.wraps(verb)
     def wrapper(*args: Any, **keywords: Any) -> Any:
-        for name in keywords:
-            if name not in known:
-                word = _OTHER_WORDS.get(name, "")
-                there = word and word.split(" ")[0].strip(",") in known
-                hint = f" Here it is called {word}." if there else nearest(name, known)
-                raise ArgumentError(f"{verb.__name__}() has no argument {name!r}.{hint}")
         try:
-            signature.bind(*args, **keywords)
-        except TypeError as error:
-            places = [name for name, each in known.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
-            raise ArgumentError(
-                f"{verb.__name__}(): {error}. It takes {', '.join(places)} by position, all else by name."
-            ) from None
-        return verb(*args, **keywords)
+            return verb(*args, **keywords)
+        except TypeError:
+            # the signature is only looked at after a failure: binding costs as much as a step of a small fit
+            misfit = _misfit(verb, args, keywords)
+            if misfit is None:
+                raise  # it failed inside
+            raise misfit from None
 
     return wrapper  # type: ignore[return-value]
+
+
+def _misfit(verb: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> ArgumentError | None:
+    """Why a call does not fit the signature, or None where it does."""
+    signature = inspect.signature(verb)
+    known = signature.parameters
+    for name in keywords:
+        if name not in known:
+            word = _OTHER_WORDS.get(name, "")
+            there = word and word.split(" ")[0].strip(",") in known
+            hint = f" Here it is called {word}." if there else nearest(name, known)
+            return ArgumentError(f"{verb.__name__}() has no argument {name!r}.{hint}")
+    try:
+        signature.bind(*args, **keywords)
+    except TypeError as error:
+        places = [name for name, each in known.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
+        return ArgumentError(f"{verb.__name__}(): {error}. It takes {', '.join(places)} by position, all else by name.")
+    return None
 
 
 @checked_keywords

@@ -10,6 +10,7 @@ would be zero throughout.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,9 +87,13 @@ class Design:
         if n == 0:
             raise DataError("There are no rows to learn from.")
         transforms: dict[str, Transform] = {}
-        for factor in formula.factors:
+        factors = formula.factors
+        for factor in factors:
             transforms.update(factor.expression.learn(values, index))
-        learnt = {factor.name(): _examine(factor.expression, values, transforms, n) for factor in formula.factors}
+        learnt = {factor.name(): _examine(factor.expression, values, transforms, n) for factor in factors}
+        if not formula.functions and not any(factor.categorical for factor in learnt.values()):
+            same = _of_numbers(formula, tuple(factor.width for factor in learnt.values()))
+            return cls(formula, same.learnt, transforms, same.coded, same.names, same.plan, n)
         _warn_of_single_levels(learnt)
         return cls.assemble(formula, learnt, transforms, code_terms(formula, learnt), n)
 
@@ -212,6 +217,14 @@ class Design:
             matrix=subterm.contrasts[code].matrix,
             columns=columns if alone else (),
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _of_numbers(formula: Formula, widths: tuple[int, ...]) -> Design:
+    """The design of a formula of numbers alone, which no row can change: formed once, however often it is fitted."""
+    pairs = zip(formula.factors, widths, strict=True)
+    learnt = {factor.name(): Learnt(factor.expression, width) for factor, width in pairs}
+    return Design.assemble(formula, learnt, {}, code_terms(formula, learnt), 0)
 
 
 def _check_names(names: tuple[str, ...]) -> None:

@@ -45,9 +45,12 @@ def plan(terms: Sequence[Coded], learnt: Mapping[str, Learnt], most: int) -> Pla
     columns = [pieces for term in terms for pieces in _columns(term, learnt)]
     cells = _cell_factors(terms, learnt, min(most, MAX_CELLS))
     names = {code for code, _ in cells}
-    in_table = np.array([all(code in names for code, _ in pieces) for pieces in columns], dtype=bool)
-    at_table, at_dense = np.flatnonzero(in_table), np.flatnonzero(~in_table)
-    layout = Layout(at_dense, at_table, _table([columns[at] for at in at_table], cells))
+    at_table: list[int] = []
+    at_dense: list[int] = []
+    for at, pieces in enumerate(columns):
+        (at_table if all(code in names for code, _ in pieces) else at_dense).append(at)
+    table = _table([columns[at] for at in at_table], cells)
+    layout = Layout(np.array(at_dense, dtype=int), np.array(at_table, dtype=int), table)
     return Plan(layout, tuple(columns[at] for at in at_dense), cells)
 
 
@@ -86,6 +89,8 @@ def _table(columns: Sequence[Sequence[Piece]], cells: Sequence[tuple[str, int]])
     """The value of each column in each cell: (cells, columns)."""
     sizes = [levels for _, levels in cells]
     count = math.prod(sizes)
+    if not cells:
+        return np.ones((count, len(columns)))
     level = dict(zip([code for code, _ in cells], np.indices(sizes).reshape(len(sizes), count), strict=True))
     table = np.ones((count, len(columns)))
     for at, pieces in enumerate(columns):
