@@ -2,11 +2,14 @@
 
 python benchmarks/speed.py                            all workloads, with one and two threads
 python benchmarks/speed.py dense --threads 1 --repeat 7 --peers glum statsmodels
+python benchmarks/speed.py small --cold --repeat 30   each call after a full garbage collection, which
+                                                      also empties the processor's caches
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import subprocess
 import sys
@@ -19,27 +22,29 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--inner", type=int, default=1, help="calls per measurement, for short ones")
+    parser.add_argument("--cold", action="store_true", help="collect garbage before each measurement")
     parser.add_argument("--share", type=float, default=1.0, help="share of the rows")
     parser.add_argument("--peers", nargs="*", default=["glum"])
     parser.add_argument("--only", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-# workload, threads, repeats, calls per measurement, peers
+# workload, threads, repeats, how a call is measured, peers
 ALL = (
-    ("dense", 1, 7, 1, ("glum", "sklearn_newton")),
-    ("dense", 2, 7, 1, ("glum", "sklearn_newton")),
-    ("wide", 1, 5, 1, ("glum", "sklearn_newton")),
-    ("wide", 2, 5, 1, ("glum", "sklearn_newton")),
-    ("formula", 1, 5, 1, ("glum",)),
-    ("small", 1, 9, 20, ("glum", "statsmodels")),
+    ("dense", 1, 7, (), ("glum", "sklearn_newton")),
+    ("dense", 2, 7, (), ("glum", "sklearn_newton")),
+    ("wide", 1, 5, (), ("glum", "sklearn_newton")),
+    ("wide", 2, 5, (), ("glum", "sklearn_newton")),
+    ("formula", 1, 5, (), ("glum",)),
+    ("small", 1, 9, ("--inner", "20"), ("glum", "statsmodels")),
+    ("small", 1, 30, ("--cold",), ("glum", "statsmodels")),
 )
 
 
 def run_all() -> None:
     """Each workload in a fresh process, because the number of threads is read once."""
-    for workload, threads, repeat, inner, peers in ALL:
-        options = ["--threads", str(threads), "--repeat", str(repeat), "--inner", str(inner), "--peers", *peers]
+    for workload, threads, repeat, how, peers in ALL:
+        options = ["--threads", str(threads), "--repeat", str(repeat), *how, "--peers", *peers]
         subprocess.run([sys.executable, __file__, workload, *options], check=True)
 
 
@@ -50,6 +55,7 @@ def apart(options: argparse.Namespace) -> None:
     for _ in range(options.repeat):
         for name in names:
             command = [sys.executable, __file__, options.workload, "--threads", str(options.threads), "--only", name]
+            command += ["--cold"] if options.cold else []
             done = subprocess.run([*command, "--repeat", "3"], capture_output=True, text=True, check=True)
             times[name].append(float(done.stdout))
     print(f"{options.workload}, {options.threads} thread(s), medians of {options.repeat} processes of 3 fits each")
@@ -82,6 +88,8 @@ def main() -> None:
         workloads.ENGINES[name](few)
     for _ in range(options.repeat):
         for name in names:
+            if options.cold:
+                gc.collect()
             began, used = time.perf_counter(), time.process_time()
             for _ in range(options.inner):
                 workloads.ENGINES[name](work)
@@ -90,7 +98,8 @@ def main() -> None:
     if options.only:
         print(np.median(wall[options.only]))
         return
-    print(f"{options.workload}, {options.threads} thread(s), medians of {options.repeat}")
+    how = ", cold" if options.cold else ""
+    print(f"{options.workload}{how}, {options.threads} thread(s), medians of {options.repeat}")
     for name in names:
         ratios = [theirs / own for theirs, own in zip(wall[name], wall["ours"], strict=True)]
         print(

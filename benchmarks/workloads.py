@@ -4,6 +4,7 @@
     wide      1e5 x 200 logit from arrays
     small     500 rows, five numeric columns, by formula, warm
     formula   1e6 rows: five numeric columns, three factors, an interaction, a spline
+    gaps      1e6 rows: twenty numeric columns by formula, a value missing in 1 % of the rows
 
 An engine takes a workload and returns (coefficients, standard errors). Imports and a first
 call on few rows stay out of the times.
@@ -19,8 +20,18 @@ import numpy as np
 import pandas as pd
 
 NUMERIC = "x1 + x2 + x3 + x4 + x5"
-FORMULAS = {"small": f"y ~ {NUMERIC}", "formula": f"y ~ {NUMERIC} + a + b + c + x1:x2 + bs(x6, df=5)"}
-SIZES = {"dense": (1_000_000, 20), "wide": (100_000, 200), "small": (500, 5), "formula": (1_000_000, 0)}
+FORMULAS = {
+    "small": f"y ~ {NUMERIC}",
+    "formula": f"y ~ {NUMERIC} + a + b + c + x1:x2 + bs(x6, df=5)",
+    "gaps": "y ~ " + " + ".join(f"x{j}" for j in range(1, 21)),
+}
+SIZES = {
+    "dense": (1_000_000, 20),
+    "wide": (100_000, 200),
+    "small": (500, 5),
+    "formula": (1_000_000, 0),
+    "gaps": (1_000_000, 20),
+}
 
 
 @dataclass(frozen=True)
@@ -40,11 +51,23 @@ def make(name: str, share: float = 1.0) -> Workload:
     n = int(rows * share)
     random = np.random.default_rng([5, len(name), n])
     if name in FORMULAS:
-        return Workload(name, frame=_frame(random, n), formula=FORMULAS[name])
+        frame = _frame_with_gaps(random, n, columns) if name == "gaps" else _frame(random, n)
+        return Workload(name, frame=frame, formula=FORMULAS[name])
     beta = random.normal(0, 0.6 / np.sqrt(columns), columns)
     X = random.standard_normal((n, columns))
     y = (random.random(n) < 1 / (1 + np.exp(0.7 - X @ beta))).astype(float)
     return Workload(name, X=X, y=y)
+
+
+def _frame_with_gaps(random: np.random.Generator, n: int, columns: int) -> pd.DataFrame:
+    data = {f"x{j + 1}": random.standard_normal(n) for j in range(columns)}
+    eta = -0.7 + sum(
+        b * x for b, x in zip(random.normal(0, 0.6 / np.sqrt(columns), columns), data.values(), strict=True)
+    )
+    data["y"] = (random.random(n) < 1 / (1 + np.exp(-eta))).astype(float)
+    for name in ("x3", "x11"):
+        data[name][random.choice(n, n // 200, replace=False)] = np.nan
+    return pd.DataFrame(data, copy=False)
 
 
 def _frame(random: np.random.Generator, n: int) -> pd.DataFrame:
@@ -84,7 +107,9 @@ def glum(work: Workload) -> tuple[Any, Any]:
     options: dict[str, Any] = {"family": "binomial", "alpha": 0, "drop_first": True, "robust": False}
     options["expected_information"] = True
     if work.formula:
-        fit = GeneralizedLinearRegressor(**options, formula=work.formula).fit(work.frame, store_covariance_matrix=True)
+        # glum refuses missing values: its users drop these rows first
+        frame = work.frame.dropna() if work.name == "gaps" else work.frame
+        fit = GeneralizedLinearRegressor(**options, formula=work.formula).fit(frame, store_covariance_matrix=True)
     else:
         fit = GeneralizedLinearRegressor(**options).fit(work.X, work.y, store_covariance_matrix=True)
     return np.r_[fit.intercept_, fit.coef_], fit.std_errors()

@@ -53,7 +53,7 @@ def limits(
 def errors(fit: Any, vcov: str | None) -> pd.Series:
     """Standard errors by column."""
     matrix = covariances.covariance(fit.estimate, vcov or "expected", fit.dispersion)
-    return pd.Series(np.sqrt(np.diag(matrix)), index=fit.columns, name="std_error")
+    return pd.Series(np.sqrt(matrix.diagonal()), index=fit.columns, name="std_error")
 
 
 def residual_df(fit: Any) -> float | None:

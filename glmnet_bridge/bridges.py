@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.cautions import speak
-from glmnet_bridge.data.rows import ArraySource
 from glmnet_bridge.design import arguments, matrices, responses, samples
 from glmnet_bridge.errors import ArgumentError, DataError, FitError, nearest
 from glmnet_bridge.fits import Fit
@@ -45,27 +44,37 @@ _OTHER_WORDS = {
 
 def checked_keywords(verb: Verb) -> Verb:
     """Calls that do not fit the signature raise an `ArgumentError`, with the nearest name for an unknown one."""
-    signature = inspect.signature(verb)
-    known = signature.parameters
 
     @functools.wraps(verb)
     def wrapper(*args: Any, **keywords: Any) -> Any:
-        for name in keywords:
-            if name not in known:
-                word = _OTHER_WORDS.get(name, "")
-                there = word and word.split(" ")[0].strip(",") in known
-                hint = f" Here it is called {word}." if there else nearest(name, known)
-                raise ArgumentError(f"{verb.__name__}() has no argument {name!r}.{hint}")
         try:
-            signature.bind(*args, **keywords)
-        except TypeError as error:
-            places = [name for name, each in known.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
-            raise ArgumentError(
-                f"{verb.__name__}(): {error}. It takes {', '.join(places)} by position, all else by name."
-            ) from None
-        return verb(*args, **keywords)
+            return verb(*args, **keywords)
+        except TypeError:
+            # the signature is only looked at after a failure: binding costs as much as a step of a small fit
+            misfit = _misfit(verb, args, keywords)
+            if misfit is None:
+                raise  # it failed inside
+            raise misfit from None
 
     return wrapper  # type: ignore[return-value]
+
+
+def _misfit(verb: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> ArgumentError | None:
+    """Why a call does not fit the signature, or None where it does."""
+    signature = inspect.signature(verb)
+    known = signature.parameters
+    for name in keywords:
+        if name not in known:
+            word = _OTHER_WORDS.get(name, "")
+            there = word and word.split(" ")[0].strip(",") in known
+            hint = f" Here it is called {word}." if there else nearest(name, known)
+            return ArgumentError(f"{verb.__name__}() has no argument {name!r}.{hint}")
+    try:
+        signature.bind(*args, **keywords)
+    except TypeError as error:
+        places = [name for name, each in known.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
+        return ArgumentError(f"{verb.__name__}(): {error}. It takes {', '.join(places)} by position, all else by name.")
+    return None
 
 
 @checked_keywords
@@ -367,11 +376,11 @@ def fit(
     """
     chosen = families.named(family, link)
     _only_log(chosen, exposure)
-    matrix, index, found, named = matrices.as_matrix(X, names)
     if not isinstance(intercept, bool):
         raise ArgumentError(f"intercept={intercept!r}: give True or False.")
-    if not len(matrix) or not (intercept or found):
-        raise DataError(f"X has no {'rows' if not len(matrix) else 'columns, and there is no intercept'}.")
+    source, index, found, named = matrices.as_source(X, names, intercept)
+    if not source.n or not (intercept or found):
+        raise DataError(f"X has no {'rows' if not source.n else 'columns, and there is no intercept'}.")
     y, prior_weights, freq_weights, trials, offset, exposure = (
         matrices.beside(X, value) for value in (y, prior_weights, freq_weights, trials, offset, exposure)
     )
@@ -382,7 +391,7 @@ def fit(
     columns = ((matrices.CONSTANT,) if intercept else ()) + found
     recipe = matrices.MatrixRecipe(columns, response, intercept, total is not None, named)
     sample = samples.Sample(
-        source=ArraySource(matrix, intercept),
+        source=source,
         response=values,
         trials=counts,
         prior_weights=None if prior_weights is None else arguments.number("prior_weights", prior_weights, index),

@@ -42,6 +42,12 @@ def _faces() -> ModuleType:
     return faces
 
 
+@functools.lru_cache(maxsize=64)
+def _labels(names: tuple[str, ...]) -> pd.Index:
+    """An index of text; kept, because a new one takes as long as two Newton steps of a small fit."""
+    return pd.Index(list(names))
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A fitted model: coefficients, standard errors, likelihood, predictions.
@@ -125,8 +131,8 @@ class Fit:
 
     @functools.cached_property
     def columns(self) -> pd.Index:
-        """Labels of the p coefficients; made once, because a new index costs as much as a step of a small fit."""
-        return pd.Index(list(self.names))
+        """Labels of the p coefficients; a view, so that a name given to the index stays with this fit."""
+        return _labels(self.names).view()
 
     def _by_column(self, values: Array, name: str) -> pd.Series:
         return pd.Series(values, index=self.columns, name=name)

@@ -46,7 +46,7 @@ class _Estimator(BaseEstimator):
     def _predicted(self, X: Any, kind: str) -> Array:
         """Means or linear predictors of new rows, `(m,)` or `(m, classes)`."""
         check_is_fitted(self)
-        return np.asarray(self.fit_.predict(self._rows(X), kind=kind))  # type: ignore[attr-defined]
+        return np.asarray(self.fit_.predict(self._rows(X), kind=kind))
 
 
 class _Arrays(_Estimator):
@@ -55,7 +55,7 @@ class _Arrays(_Estimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, family: Any, numeric: bool) -> Any:
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=numeric)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        response = self._response(y)  # type: ignore[attr-defined]
+        response = self._response(y)
         names = [str(name) for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])]
         own: Any = self
         self.fit_ = bridges.fit(
@@ -96,7 +96,7 @@ class _Formulas(_Estimator):
             if y is None:
                 raise ArgumentError(f"formula={formula!r} has no left side: give y, or write 'response ~ {formula}'.")
             taken = _free("y", frame)
-            frame = frame.assign(**{taken: self._response(np.asarray(y))})  # type: ignore[attr-defined]
+            frame = frame.assign(**{taken: self._response(np.asarray(y))})
             formula = f"{taken} ~ {formula.strip()}"
         elif y is not None:
             raise ArgumentError(f"formula={own.formula!r} has its response already: leave y out.")
@@ -146,12 +146,12 @@ class _Classifier(ClassifierMixin):
 
     def decision_function(self, X: Any) -> Array:
         """Linear predictors: `(m,)` of the last class against the first, or `(m, classes)`."""
-        eta: Array = self._predicted(X, "link")  # type: ignore[attr-defined]
+        eta: Array = self._predicted(X, "link")
         return eta if eta.ndim == 1 else np.column_stack([np.zeros(len(eta)), eta])
 
     def predict_proba(self, X: Any) -> Array:
         """Probability of each class, `(m, classes)`."""
-        mean: Array = self._predicted(X, "mean")  # type: ignore[attr-defined]
+        mean: Array = self._predicted(X, "mean")
         return np.column_stack([1.0 - mean, mean]) if mean.ndim == 1 else mean
 
     def predict(self, X: Any) -> Array:
@@ -169,7 +169,7 @@ class _Regressor(RegressorMixin):
 
     def predict(self, X: Any) -> Array:
         """The mean of each row."""
-        found: Array = self._predicted(X, "mean")  # type: ignore[attr-defined]
+        found: Array = self._predicted(X, "mean")
         return found
 
 

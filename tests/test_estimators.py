@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
-import numpy as np
-import pandas as pd
 import pytest
-from adapters.kit import FRAME
-
-import glmnet_bridge as gb
 
 pytest.importorskip("sklearn")
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402

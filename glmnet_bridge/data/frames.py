@@ -3,7 +3,8 @@
     float64 array | int64 array | bool array | pandas Categorical
 
 A frame is never changed and, as far as its memory allows, never copied: a column of numbers
-is read as a view of it. Types are settled here, before a formula sees them, because
+is read as a view of it, and widened to one of these kinds where something is computed with it
+(`selections.py`). Types are settled here, before a formula sees them, because
 formula libraries turn what they do not know (decimals, dates, numbers stored as text)
 into factors with thousands of levels. What has no honest reading is refused by name.
 """

@@ -32,6 +32,7 @@ import threadpoolctl
 Array = np.ndarray
 Total = TypeVar("Total")
 POOL = "glmnet_bridge rows"  # name of the threads that blocks are spread over
+TINY = 2**16  # products of a pass that BLAS does not divide among threads
 GROUPS = 4  # groups of blocks a thread, so that one busy core does not hold up the others
 
 
@@ -54,9 +55,9 @@ class Layout:
 
     def __post_init__(self) -> None:
         """`order` takes sums over (table columns, dense columns) to the design's order; None: it is the same."""
-        order = np.argsort(np.concatenate([self.at_table, self.at_dense]))
-        same = bool((order == np.arange(len(order))).all())
-        object.__setattr__(self, "order", None if same else order)
+        places = np.concatenate([self.at_table, self.at_dense])
+        same = places.tolist() == list(range(len(places)))
+        object.__setattr__(self, "order", None if same else np.argsort(places))
 
     @property
     def width(self) -> int:
@@ -342,12 +343,13 @@ _limited = threading.local()
 
 
 @contextlib.contextmanager
-def one_blas_thread() -> Iterator[None]:
+def one_blas_thread(products: float = np.inf) -> Iterator[None]:
     """A context in which BLAS uses one thread: several would wait for each other at every small block.
 
-    The limit is set once for a nest of contexts, because setting it costs as much as a small fit's pass.
+    The limit is set once for a nest of contexts, because setting it costs as much as a small fit's pass,
+    and not at all where a pass forms so few `products` that BLAS stays on one thread by itself.
     """
-    if getattr(_limited, "depth", 0):
+    if getattr(_limited, "depth", 0) or products < TINY:
         yield
         return
     workers()  # reads the number that BLAS was given before it is first limited

@@ -10,6 +10,7 @@ would be zero throughout.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ from glmnet_bridge.data.rows import Columns, Layout
 from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design import states
 from glmnet_bridge.design.codings import Coded, Learnt, code_terms
-from glmnet_bridge.design.encodings import Encoded, Plan, encoded, plan
+from glmnet_bridge.design.encodings import Encoded, Numbers, Plan, encoded, plan
 from glmnet_bridge.design.expressions import Expression, Scope, Value
 from glmnet_bridge.design.formulas import Formula
 from glmnet_bridge.design.levels import Boxed, as_categorical, places, recoded, row_labels
@@ -86,9 +87,13 @@ class Design:
         if n == 0:
             raise DataError("There are no rows to learn from.")
         transforms: dict[str, Transform] = {}
-        for factor in formula.factors:
+        factors = formula.factors
+        for factor in factors:
             transforms.update(factor.expression.learn(values, index))
-        learnt = {factor.name(): _examine(factor.expression, values, transforms, n) for factor in formula.factors}
+        learnt = {factor.name(): _examine(factor.expression, values, transforms, n) for factor in factors}
+        if not formula.functions and not any(factor.categorical for factor in learnt.values()):
+            same = _of_numbers(formula, tuple(factor.width for factor in learnt.values()))
+            return cls(formula, same.learnt, transforms, same.coded, same.names, same.plan, n)
         _warn_of_single_levels(learnt)
         return cls.assemble(formula, learnt, transforms, code_terms(formula, learnt), n)
 
@@ -166,14 +171,14 @@ class Design:
         chosen = Selection.of(values)
         n = _length(chosen, index)
         scope = Scope(chosen, self.transforms, unseen, index)
-        numbers: dict[str, tuple[Array, Array | None]] = {}
+        numbers: dict[str, Numbers] = {}
         codes: dict[str, Array] = {}
         for code, factor in self.learnt.items():
             if factor.categorical:
                 codes[code] = _codes(factor, scope)
             else:
                 numbers[code] = _numbers(factor, scope, chosen, n)
-        return encoded(self.plan, n, numbers, codes, scope.blank)
+        return encoded(self.plan, n, numbers, codes, scope.blank, chosen.rows)
 
     def matrix(self, values: Values, *, unseen: str = "raise", index: pd.Index | None = None) -> Array:
         """The rows as one `(n, p)` array: for few rows, and for people."""
@@ -212,6 +217,14 @@ class Design:
             matrix=subterm.contrasts[code].matrix,
             columns=columns if alone else (),
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _of_numbers(formula: Formula, widths: tuple[int, ...]) -> Design:
+    """The design of a formula of numbers alone, which no row can change: formed once, however often it is fitted."""
+    pairs = zip(formula.factors, widths, strict=True)
+    learnt = {factor.name(): Learnt(factor.expression, width) for factor, width in pairs}
+    return Design.assemble(formula, learnt, {}, code_terms(formula, learnt), 0)
 
 
 def _check_names(names: tuple[str, ...]) -> None:
@@ -275,11 +288,8 @@ def _count(codes: Array, levels: int) -> Array:
 # --- encoding -----------------------------------------------------------------------------
 
 
-def _numbers(factor: Learnt, scope: Scope, chosen: Selection, n: int) -> tuple[Array, Array | None]:
-    """The columns of a numeric factor: `(N, k)` and the positions `(n,)` of the rows used, or `(n, k)` and None.
-
-    A plain column stays as it lies, whatever rows are left out.
-    """
+def _numbers(factor: Learnt, scope: Scope, chosen: Selection, n: int) -> Numbers:
+    """The columns of a numeric factor `(n, k)`; a plain one stays as it lies, `(N, 1)` with the rows left out."""
     expression = factor.expression
     plain = expression.column is not None
     value = look_up(chosen.columns, str(expression.column)) if plain else expression.run(scope)
@@ -291,12 +301,12 @@ def _numbers(factor: Learnt, scope: Scope, chosen: Selection, n: int) -> tuple[A
     if value.dtype == bool:
         value = value.view(np.int8)
     columns = value[:, None] if value.ndim == 1 else value
-    used = chosen.rows if plain else None
-    if columns.shape != (n if used is None else len(columns), factor.width):
+    whole = plain and chosen.rows is not None
+    if columns.shape != (len(columns) if whole else n, factor.width):
         raise DataError(f"{expression.code!r} gives an array of shape {columns.shape}, not {factor.width} columns.")
     if not plain:
         _check_finite(columns, expression, scope)
-    return columns, used
+    return Numbers(columns, whole)
 
 
 def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:

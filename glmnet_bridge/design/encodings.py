@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmnet_bridge.data.rows import Layout
-from glmnet_bridge.data.selections import picked
+from glmnet_bridge.data.selections import pick_into, window
 from glmnet_bridge.design.codings import Coded, Learnt
 
 Array = np.ndarray
@@ -45,9 +45,12 @@ def plan(terms: Sequence[Coded], learnt: Mapping[str, Learnt], most: int) -> Pla
     columns = [pieces for term in terms for pieces in _columns(term, learnt)]
     cells = _cell_factors(terms, learnt, min(most, MAX_CELLS))
     names = {code for code, _ in cells}
-    in_table = np.array([all(code in names for code, _ in pieces) for pieces in columns], dtype=bool)
-    at_table, at_dense = np.flatnonzero(in_table), np.flatnonzero(~in_table)
-    layout = Layout(at_dense, at_table, _table([columns[at] for at in at_table], cells))
+    at_table: list[int] = []
+    at_dense: list[int] = []
+    for at, pieces in enumerate(columns):
+        (at_table if all(code in names for code, _ in pieces) else at_dense).append(at)
+    table = _table([columns[at] for at in at_table], cells)
+    layout = Layout(np.array(at_dense, dtype=int), np.array(at_table, dtype=int), table)
     return Plan(layout, tuple(columns[at] for at in at_dense), cells)
 
 
@@ -86,6 +89,8 @@ def _table(columns: Sequence[Sequence[Piece]], cells: Sequence[tuple[str, int]])
     """The value of each column in each cell: (cells, columns)."""
     sizes = [levels for _, levels in cells]
     count = math.prod(sizes)
+    if not cells:
+        return np.ones((count, len(columns)))
     level = dict(zip([code for code, _ in cells], np.indices(sizes).reshape(len(sizes), count), strict=True))
     table = np.ones((count, len(columns)))
     for at, pieces in enumerate(columns):
@@ -96,13 +101,16 @@ def _table(columns: Sequence[Sequence[Piece]], cells: Sequence[tuple[str, int]])
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A piece that is a number per row: those of `values` at the positions `used` (n,), or all."""
+    """A piece that is a number per row; if `whole`, of the rows that are left out too."""
 
     values: Array
-    used: Array | None = None
+    whole: bool = False
 
-    def rows(self, start: int, stop: int) -> Array:
-        return picked(self.values, self.used, start, stop)
+    def rows(self, own: slice, lying: slice | Array) -> Array:
+        return self.values[lying if self.whole else own]
+
+    def into(self, column: Array, own: slice, lying: slice | Array) -> None:
+        pick_into(column, self.values, lying if self.whole else own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +120,11 @@ class Codes:
     contrast: Array
     codes: Array
 
-    def rows(self, start: int, stop: int) -> Array:
-        return self.contrast[self.codes[start:stop]]
+    def rows(self, own: slice, lying: slice | Array) -> Array:
+        return self.contrast[self.codes[own]]
+
+    def into(self, column: Array, own: slice, lying: slice | Array) -> None:
+        column[:] = self.rows(own, lying)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +138,7 @@ class Encoded:
     dense : the pieces of each dense column
     cell : (n,) the cell of each row, or None if there is one cell only
     blank : (n,) True for rows that the design cannot code (all their columns are nan), or None
+    used : (n,) the positions of the rows in pieces that are whole; None where no row is left out
     """
 
     n: int
@@ -134,47 +146,51 @@ class Encoded:
     dense: tuple[tuple[Numbers | Codes, ...], ...]
     cell: Array | None
     blank: Array | None = None
+    used: Array | None = None
 
     def read(self, start: int, stop: int) -> tuple[Array, Array | None]:
         """Dense columns `(m, q)`, column-major, and cell numbers `(m,)` of rows start to stop."""
         stop = min(stop, self.n)
+        own, lying = slice(start, stop), window(self.used, start, stop)
         block = np.empty((stop - start, len(self.dense)), order="F")
         for column, (first, *others) in zip(block.T, self.dense, strict=True):
-            column[:] = first.rows(start, stop)
+            first.into(column, own, lying)
             for piece in others:
-                column *= piece.rows(start, stop)
+                column *= piece.rows(own, lying)
         if self.blank is not None:
-            block[self.blank[start:stop]] = np.nan
-        cell = None if self.cell is None else self.cell[start:stop].astype(np.intp)
+            block[self.blank[own]] = np.nan
+        cell = None if self.cell is None else self.cell[own].astype(np.intp)
         return block, cell
 
 
 def encoded(
     how: Plan,
     n: int,
-    numbers: Mapping[str, tuple[Array, Array | None]],
+    numbers: Mapping[str, Numbers],
     codes: Mapping[str, Array],
     blank: Array | None,
+    used: Array | None = None,
 ) -> Encoded:
-    """Bind a plan to rows: by factor, codes `(n,)`, or numbers `(N, k)` and the positions `(n,)` of the rows used."""
+    """Bind a plan to rows: by factor, numbers `(n, k)` (`(N, k)` if they are whole) or codes `(n,)`."""
     dense = tuple(
         tuple(
-            Codes(at, codes[code]) if isinstance(at, np.ndarray) else _number(*numbers[code], at, pieces)
+            Codes(at, codes[code]) if isinstance(at, np.ndarray) else _number(numbers[code], at, pieces)
             for code, at in pieces
         )
         for pieces in how.dense
     )
     cell = _cell(how.cells, codes)
     if blank is None or not blank.any():
-        return Encoded(n, how.layout, dense, cell)
+        return Encoded(n, how.layout, dense, cell, None, used)
     layout, cell = _with_blank_cell(how.layout, cell, blank)
-    return Encoded(n, layout, dense, cell, blank)
+    return Encoded(n, layout, dense, cell, blank, used)
 
 
-def _number(values: Array, used: Array | None, at: int, pieces: Sequence[Piece]) -> Numbers:
+def _number(numbers: Numbers, at: int, pieces: Sequence[Piece]) -> Numbers:
     """Extended precision (of `scale`) matters in products only: patsy rounds them once, at the end."""
-    column = values[:, at]
-    return Numbers(column.astype(float) if column.dtype.itemsize > 8 and len(pieces) == 1 else column, used)
+    column = numbers.values[:, at]
+    rounded = column.dtype.itemsize > 8 and len(pieces) == 1
+    return Numbers(column.astype(float) if rounded else column, numbers.whole)
 
 
 def _cell(cells: Sequence[tuple[str, int]], codes: Mapping[str, Array]) -> Array | None:

@@ -62,9 +62,9 @@ class Factor:
         return data[self.name()]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Formula:
-    """What a formula says.
+    """What a formula says; a text without functions of the caller's own is read once, and stays one object.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ have names of their own (a frame's, or those given) are found by name in the fra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.data import frames
-from glmnet_bridge.data.rows import ArraySource
+from glmnet_bridge.data.rows import ArraySource, Source
 from glmnet_bridge.design import arguments
+from glmnet_bridge.design.encodings import Encoded, Numbers
 from glmnet_bridge.design.responses import Response
 from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
@@ -59,37 +60,48 @@ class MatrixRecipe:
         """New rows `(n, q)` with the fit's columns."""
         if unseen not in ("raise", "nan"):
             raise ArgumentError(f"unseen={unseen!r} is unknown; it is 'raise' or 'nan'.")
-        matrix, index = self._columns(data)
-        if not np.isfinite(matrix.sum()) and np.isinf(matrix).any():
-            row, column = (int(at) for at in np.argwhere(np.isinf(matrix))[0])
-            name = self.names[self.intercept + column]
-            raise DataError(f"Column {name!r} is {matrix[row, column]:g} in row {index[row]}; drop or mend that row.")
+        source, index = self._columns(data)
+        _refuse_infinite(source, self.names[self.intercept :], index)
         if self.offset and offset is None and exposure is None:
             raise DataError("The model was fitted with an offset: give offset= for new rows too (offset=0 for none).")
         total = combined_offset(offset, exposure, index)
-        source = ArraySource(matrix, self.intercept)
         return Sample(source, None, None, None, None, total, index, None, {}, len(index))
 
-    def _columns(self, data: Any) -> tuple[Array, pd.Index]:
+    def _columns(self, data: Any) -> tuple[Source, pd.Index]:
         """The columns of new rows: by name from a frame, by position from an array."""
         wanted = self.names[self.intercept :]
         frame = _frame(data)
-        if frame is not None and (self.named or set(wanted) <= {str(name) for name in frame.columns}):
-            labels = {str(name): name for name in frame.columns}
+        found = [] if frame is None else [str(name) for name in frame.columns]
+        if frame is not None and (self.named or set(wanted) <= set(found)):
+            places: dict[str, list[int]] = {}
+            for j, name in enumerate(found):
+                places.setdefault(name, []).append(j)
             for name in wanted:
-                if name not in labels:
+                if name not in places:
                     raise DataError(
-                        f"There is no column {name!r} in the new data.{nearest(name, labels)} The model was fitted "
-                        f"on {listed(wanted, 12)}; the columns are {listed(list(labels), 12)}."
+                        f"There is no column {name!r} in the new data.{nearest(name, found)} The model was fitted "
+                        f"on {listed(wanted, 12)}; the columns are {listed(found, 12)}."
                     )
-            frame = frame[[labels[name] for name in wanted]]
-        matrix, index, _, _ = as_matrix(data if frame is None else frame, None)
-        if matrix.shape[1] != len(wanted):
+                if len(places[name]) > 1:
+                    raise ArgumentError(f"Two columns have the name {name!r}; rename one.")
+            return _source(frame, [places[name][0] for name in wanted], self.intercept), frame.index
+        source, index, names, _ = as_source(data if frame is None else frame, None, self.intercept)
+        if len(names) != len(wanted):
             raise DataError(
-                f"The new rows have {matrix.shape[1]} columns; the model was fitted on {len(wanted)} "
+                f"The new rows have {len(names)} columns; the model was fitted on {len(wanted)} "
                 f"({listed(wanted)}). Give one row per case and these columns, in this order."
             )
-        return matrix, index
+        return source, index
+
+
+def _refuse_infinite(source: Source, names: Sequence[str], index: pd.Index) -> None:
+    """New rows may lack a value; infinite ones are an error."""
+    for start in range(0, source.n, 8192):
+        block, _ = source.read(start, min(start + 8192, source.n))
+        if not np.isfinite(block.sum()) and np.isinf(block).any():
+            row, column = (int(at) for at in np.argwhere(np.isinf(block))[0])
+            where = f"{block[row, column]:g} in row {index[start + row]}"
+            raise DataError(f"Column {names[column]!r} is {where}; drop or mend that row.")
 
 
 def combined_offset(offset: Any, exposure: Any, index: pd.Index) -> Array | None:
@@ -108,19 +120,18 @@ def beside(X: Any, value: Any) -> Any:
     return value if own else arguments.by_position(value)
 
 
-def as_matrix(X: Any, names: Any) -> tuple[Array, pd.Index, tuple[str, ...], bool]:
+def as_source(X: Any, names: Any, intercept: bool) -> tuple[Source, pd.Index, tuple[str, ...], bool]:
     """Numbers `(n, q)` as they lie, row labels, column names, and whether these are more than x1, x2, ..."""
     frame = _frame(X)
-    if frame is None:
-        matrix, index, own = _array(X), None, None
-    else:
-        matrix, index, own = _numbers(frame), frame.index, [str(name) for name in frame.columns]
+    table = _array(X) if frame is None else frame
+    own = None if frame is None else [str(name) for name in frame.columns]
+    count = table.shape[1]
     if isinstance(X, pd.Series) and X.name is None:
         own = None
     chosen = own if names is None else _given(names)
-    found = tuple(f"x{j + 1}" for j in range(matrix.shape[1])) if chosen is None else tuple(chosen)
-    if len(found) != matrix.shape[1]:
-        raise ArgumentError(f"names= has {len(found)} names, and X has {matrix.shape[1]} columns; give one for each.")
+    found = tuple(f"x{j + 1}" for j in range(count)) if chosen is None else tuple(chosen)
+    if len(found) != count:
+        raise ArgumentError(f"names= has {len(found)} names, and X has {count} columns; give one for each.")
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
         raise ArgumentError(f"Two columns have the name {twice[0]!r}; rename one, or give names=.")
@@ -129,7 +140,9 @@ def as_matrix(X: Any, names: Any) -> tuple[Array, pd.Index, tuple[str, ...], boo
             f"A column has the name {CONSTANT!r}, which is that of the constant that fit adds: leave this column out "
             "(and intercept=True), or rename it."
         )
-    return matrix, pd.RangeIndex(len(matrix)) if index is None else index, found, chosen is not None
+    if isinstance(table, pd.DataFrame):
+        return _source(table, range(count), intercept), table.index, found, chosen is not None
+    return ArraySource(table, intercept), pd.RangeIndex(len(table)), found, chosen is not None
 
 
 def _given(names: Any) -> list[str]:
@@ -159,7 +172,8 @@ def _frame(X: Any) -> pd.DataFrame | None:
     return None
 
 
-def _array(X: Any) -> Array:
+def _array(X: Any) -> Array | pd.DataFrame:
+    """The array as it lies; one of objects as a frame, whose columns are converted one by one."""
     try:
         matrix = np.ma.filled(X.astype(float), np.nan) if np.ma.is_masked(X) else np.asarray(X)
     except ValueError:
@@ -170,22 +184,36 @@ def _array(X: Any) -> Array:
         given = f"has {matrix.ndim} dimensions" if matrix.ndim else f"is of type {type(X).__name__}"
         raise DataError(f"X {given}; give a table of rows and columns.")
     if matrix.dtype.kind == "O":
-        return _numbers(pd.DataFrame(matrix, columns=[f"x{j + 1}" for j in range(matrix.shape[1])]))
+        return pd.DataFrame(matrix, columns=[f"x{j + 1}" for j in range(matrix.shape[1])])
     if matrix.dtype.kind not in "fiub":
         kind = {"c": "complex numbers", "M": "dates", "m": "time differences"}.get(matrix.dtype.kind, "text")
         raise DataError(f"X holds {kind}; give numbers, or use gb.glm with a formula for factors.")
     return matrix
 
 
-def _numbers(frame: pd.DataFrame) -> Array:
-    """The columns of a frame as one array: as they lie where that is possible, else each converted."""
-    if all(isinstance(dtype, np.dtype) and dtype.kind in "fiu" for dtype in frame.dtypes):
-        return frame.to_numpy()
-    out = np.empty(frame.shape)
-    for j, name in enumerate(frame.columns):
-        what = f"Column {str(name)!r} of X"
-        values, gaps = frames.convert(frame.iloc[:, j], what)
-        if isinstance(values, pd.Categorical):
-            raise DataError(f"{what} holds text or categories; gb.glm with a formula makes columns of them.")
-        out[:, j] = values if gaps is None else np.where(gaps, np.nan, values)
-    return out
+def _source(frame: pd.DataFrame, at: Sequence[int], intercept: bool) -> Source:
+    """The columns of a frame at these positions: one array where they are one, else each column as it lies."""
+    if list(at) == list(range(frame.shape[1])) and _is_one_array(frame):
+        return ArraySource(frame.to_numpy(), intercept)
+    columns = tuple((Numbers(_column(frame, j)),) for j in at)
+    layout = ArraySource(np.empty((0, len(columns))), intercept).layout
+    return Encoded(len(frame), layout, columns, None)
+
+
+def _is_one_array(frame: pd.DataFrame) -> bool:
+    """Whether the frame's columns are those of one array of numbers, so that it can be had without a copy."""
+    kinds = set(frame.dtypes)
+    if len(kinds) != 1 or not all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in kinds):
+        return False
+    # a few rows tell: those of one array are views of it
+    return np.shares_memory(frame.iloc[:2].to_numpy(), frame.iloc[:, 0].to_numpy())
+
+
+def _column(frame: pd.DataFrame, j: int) -> Array:
+    what = f"Column {str(frame.columns[j])!r} of X"
+    values, gaps = frames.convert(frame.iloc[:, j], what)
+    if isinstance(values, pd.Categorical):
+        raise DataError(f"{what} holds text or categories; gb.glm with a formula makes columns of them.")
+    if gaps is not None:
+        return np.where(gaps, np.nan, values)
+    return values.view(np.int8) if values.dtype == np.bool_ else values

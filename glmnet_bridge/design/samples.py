@@ -362,7 +362,8 @@ def _sample(
         dropped=table.dropped,
         n_read=table.n_read,
     )
-    if y is not None and sample.n and not sample.weights.any():
+    counted = any(part is not None for part in (trials, sample.prior_weights, sample.freq_weights))
+    if y is not None and counted and sample.n and not sample.weights.any():
         raise DataError("No row has weight: trials and weights multiply to zero in every row.")
     return sample
 

@@ -10,6 +10,7 @@ are in cache. What the user sees is mapped back with the p x p matrix T.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ Array = np.ndarray
 FAR = 2.0  # standard deviations between mean and 0
 UNIT = 8.0  # columns of size 1/8 to 8 are left as they are
 LIMIT = 1e150  # beyond it squares overflow
+NORMAL = 1e140  # where the root mean square lies within this, the largest value lies within LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def choose(rows: Rows, names: tuple[str, ...], constant: int | None) -> Coordina
     if not len(at.at_dense):
         return Coordinates()
     mean, deviation, size = _moments(rows)
+    if (size <= UNIT).all() and (size >= 1.0 / UNIT).all() and (np.abs(mean) <= FAR * deviation).all():
+        return Coordinates()
     if np.isinf(size).any():
         column = names[at.at_dense[int(np.isinf(size).argmax())]]
         raise DataError(f"Column {column!r} has an infinite value. Drop or mend the rows that are not finite.")
@@ -102,14 +106,22 @@ def _moments(rows: Rows) -> tuple[Array, Array, Array]:
     if len(spans) > 32:
         starts = np.linspace(0, rows.n - 512, 32).astype(int)
         spans = [(int(start), int(start) + 512) for start in starts]
-    dense = [rows.source.read(*span)[0] for span in spans]
-    n = max(sum(len(part) for part in dense), 1)
+    n = max(sum(stop - start for start, stop in spans), 1)
+    # several runs are read twice: all of them at a time can be a copy of the data
+    once = [rows.source.read(*spans[0])[0]] if len(spans) == 1 else None
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(part.sum(axis=0) for part in dense) / n
+        mean = sum(part.sum(axis=0) for part in once or _parts(rows, spans)) / n
         # shifted first, then squared: means far from 0 would cancel
-        variance = sum(((part - mean) ** 2).sum(axis=0) for part in dense) / n
+        variance = sum(((part - mean) ** 2).sum(axis=0) for part in once or _parts(rows, spans)) / n
         size = np.sqrt(variance + mean**2)
-        large = np.max([np.abs(part).max(axis=0, initial=0.0) for part in dense], axis=0)
-    # squares under- or overflow outside 1e-150 .. 1e150: the largest value says the size there
+        if size.max(initial=1.0) < NORMAL and size.min(initial=1.0) > 1.0 / NORMAL:
+            return mean, np.sqrt(variance), size
+        # squares under- or overflow outside 1e-150 .. 1e150: the largest value says the size there
+        large = np.max([np.abs(part).max(axis=0, initial=0.0) for part in once or _parts(rows, spans)], axis=0)
     outside = (large > LIMIT) | (large < 1.0 / LIMIT)
     return mean, np.where(outside, 0.0, np.sqrt(variance)), np.where(outside, large, size)
+
+
+def _parts(rows: Rows, spans: list[tuple[int, int]]) -> Iterator[Array]:
+    """The dense columns of each run of rows."""
+    return (rows.source.read(*span)[0] for span in spans)

@@ -33,6 +33,8 @@ def representer(estimate: Estimate) -> Array:
 def coefficients(estimate: Estimate) -> Array:
     """Coefficients `(p,)`: nan where aliased (or of undecided sign at infinity), infinite where separated."""
     beta = representer(estimate).copy()
+    if estimate.separation is None and estimate.rank is None:
+        return beta
     status = np.array(states(estimate))
     beta[(status == "aliased") | (status == "either")] = np.nan
     beta[status == "+inf"] = np.inf
@@ -77,8 +79,8 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
     else:
         jacobian = fold_jacobian(network, estimate.theta)
         out = jacobian @ theta @ jacobian.T * dispersion
-    gone = np.array(states(estimate)) != "finite"
-    if gone.any():
+    gone = [state != "finite" for state in states(estimate)]
+    if any(gone):
         out = out.copy()
         out[gone] = np.nan
         out[:, gone] = np.nan

@@ -12,20 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
 from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.fitting import coordinates, dispersions, edges, irls, large, linalg, separation, starts
+from glmnet_bridge.fitting import coordinates, dispersions, edges, irls, large, linalg, starts
+from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
-from glmnet_bridge.fitting.separation import Separation
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.models import Model, Sums
 from glmnet_bridge.model.networks import Inputs, Network
+
+if TYPE_CHECKING:
+    from glmnet_bridge.fitting.separation import Separation
 
 Array = np.ndarray
 
@@ -113,7 +116,9 @@ def estimate(
     """
     limits = limits or Limits()
     first = None if start is None else starts.given(start, model.columns)
-    with one_blas_thread():
+    if len(rows.spans()) == 1:
+        rows = hold(rows)  # a single block is formed once, not at every step
+    with one_blas_thread(rows.n * len(model.columns) ** 2):
         constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
         axes = coordinates.choose(rows, model.columns, constant)
         unit = weight_unit(rows)
@@ -231,9 +236,8 @@ def _examined(problem: _Problem, start: Array | None) -> Estimate:
 
 def _lost(problem: _Problem, path: irls.Path) -> bool:
     """Whether a standard error is so large that Newton may have come to rest on its way to infinity."""
-    if path.outcome != "converged" or path.end.factor is None:
-        return False
-    return bool((path.end.factor.inverse().diagonal() > LOST**2).any())
+    factor = path.end.factor
+    return path.outcome == "converged" and factor is not None and factor.exceeded(LOST**2)
 
 
 def _on_edge(problem: _Problem, path: irls.Path) -> irls.Path:
@@ -316,6 +320,8 @@ def _raw_equations(found: Rank, to_raw: Array) -> Rank:
 
 
 def _separated(problem: _Problem) -> Separation | None:
+    from glmnet_bridge.fitting import separation  # loaded when it is suspected
+
     model = problem.reduced()
     sides = separation.sides(model.family, problem.rows.response[:, 0])
     if sides is None:
@@ -366,10 +372,12 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
     if outcome == "suspicious":
         outcome = "step limit"
     unit, root = problem.unit, problem.root
-    steps = tuple(
-        replace(step, theta=axes.raw(step.theta), loglik=step.loglik * unit, distance=step.distance * root)
-        for step in path.steps
-    )
+    steps = path.steps
+    if axes.to_raw is not None or unit != 1.0:
+        steps = tuple(
+            replace(step, theta=axes.raw(step.theta), loglik=step.loglik * unit, distance=step.distance * root)
+            for step in steps
+        )
     covariance = _covariance(problem, model, sums, end)
     if outcome == "boundary":
         covariance = np.full((len(end.theta), len(end.theta)), np.nan)  # there the information says nothing of errors
@@ -416,15 +424,13 @@ def _covariance(problem: _Problem, model: Model, sums: Sums, end: irls.Point) ->
     """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows."""
     if sums.expected is None:
         return None
-    axes = problem.own_axes()
-    penalty = problem.objective(model).penalty
-    if penalty is not None:
-        used = linalg.factor(sums.expected + penalty)
+    axes, objective = problem.own_axes(), problem.objective(model)
+    used = end.factor if sums.expected is end.sums.observed else objective.factored(sums.expected)
+    if objective.penalty is not None:
         if used is None:
             return None
         inverse = used.inverse()
         return axes.covariance(inverse @ sums.expected @ inverse)
-    used = linalg.factor(sums.expected)
     if used is not None and used.rcond >= linalg.DOUBTFUL:
         return axes.covariance(used.inverse())
     r = problem.triangle(model, end.theta)

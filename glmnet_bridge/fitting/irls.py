@@ -65,10 +65,10 @@ class Objective:
         if sums.score is None or sums.observed is None:
             return Point(theta, sums, self.value(theta, sums.loglik))
         score = self.slope(theta, sums.score)
-        used = factor(self._with_penalty(sums.observed))
+        used = self.factored(sums.observed)
         if used is None and sums.expected is not sums.observed:
             sums = self.evaluate(theta, "both")
-            used = None if sums.expected is None else factor(self._with_penalty(sums.expected))
+            used = None if sums.expected is None else self.factored(sums.expected)
         if self.exact is not None and (used is None or used.rcond < SQUARED):
             used = self.exact(theta) or used
         step = None if used is None else used.solve(score)
@@ -85,8 +85,9 @@ class Objective:
         """Score less the penalty's gradient."""
         return score if self.penalty is None else score - self.penalty @ theta
 
-    def _with_penalty(self, info: Array) -> Array:
-        return info if self.penalty is None else info + self.penalty
+    def factored(self, info: Array) -> Factor | None:
+        """The factor of an information with the penalty's curvature added."""
+        return factor(info if self.penalty is None else info + self.penalty)
 
 
 @dataclass(frozen=True, slots=True)

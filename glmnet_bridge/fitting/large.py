@@ -1,6 +1,6 @@
 """Many rows: a Hessian from a subsample, then passes that only form the score.
 
-    1. Newton on about a tenth of the rows, until its decrement is below 1
+    1. Newton on about a tenth of the rows, until it is nearer to its own optimum than that is to all rows'
     2. steps H^-1 score with that H (scaled to all rows) and corrections learnt from the
        steps themselves (L-BFGS); a pass without information costs a fifth of a full one
     3. one full pass near the optimum, its Newton step, and a last score to certify it
@@ -54,10 +54,12 @@ def solve(
     fewer = None
     if few.rows.n >= 4 * least:
         fewer = _subsample(objective, model, few.rows, max(few.rows.n // 8, least))
+    # the optimum of all rows is about root p of the subsample's standard errors from its own
+    rough = max(1.0, np.sqrt(len(theta)) / 3.0)
     if fewer is not None:
-        warm = irls.newton(fewer.objective, theta, tol=1.0, max_steps=10, polish=False)
+        warm = irls.newton(fewer.objective, theta, tol=rough, max_steps=10, polish=False)
         theta = warm.end.theta if warm.outcome == "converged" else theta
-    first = irls.newton(few.objective, theta, tol=1.0, max_steps=10, polish=False)
+    first = irls.newton(few.objective, theta, tol=rough, max_steps=10, polish=False)
     if first.outcome != "converged" or first.end.factor is None or first.end.factor.rcond < 1e-7:
         return None
     spread = few.objective.dispersion(first.end.sums.loglik)
@@ -196,10 +198,12 @@ def _certified(objective: Objective, few: Subsample, near: Array, tol: float, re
     slope = objective.slope(theta, score)
     gain = max(float(slope @ here.factor.solve(slope)), 0.0)
     loglik = here.sums.loglik + 0.5 * here.gain
+    sums = _moved(here.sums, few, near, theta, loglik, score)
     end = replace(
         here,
         theta=theta,
-        sums=_moved(here.sums, few, near, theta, loglik, score),
+        sums=sums,
+        factor=here.factor if sums.observed is None else objective.factored(sums.observed),
         value=objective.value(theta, loglik),
         decrement=float(np.sqrt(gain / objective.dispersion(loglik))),
     )

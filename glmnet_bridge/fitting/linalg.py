@@ -51,6 +51,13 @@ class Factor:
         half = lapack.dtrtri(self.upper)[0]
         return half @ half.T / np.outer(self.scale, self.scale)
 
+    def exceeded(self, limit: float) -> bool:
+        """Whether a diagonal element of the inverse is above `limit`."""
+        # most are far below: the scaled inverse has none above 1 / rcond, which is an estimate
+        if not len(self.scale) or 100.0 / self.rcond < limit * self.scale.min() ** 2:
+            return False
+        return bool((self.inverse().diagonal() > limit).any())
+
 
 def factor(matrix: Array) -> Factor | None:
     """Factor a symmetric matrix; None where it is not positive definite to working precision."""

@@ -145,7 +145,8 @@ def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, 
         arrays.append(array)
     count = len(names)
     n = len(rows) if kept is None else len(kept)
-    source = Encoded(n, dense_layout(count), tuple((Numbers(array, kept),) for array in arrays), None)
+    dense = tuple((Numbers(array, whole=True),) for array in arrays)
+    source = Encoded(n, dense_layout(count), dense, None, used=kept)
     return Fed.of(tuple(wanted or names), (-1,) * count, (None,) * count, source, Reader(fixed=True))
 
 

@@ -94,7 +94,7 @@ class Reader:
         unknown = {name: self._unknown(name, chosen[name], index, unseen) for name in self.levels}
         made: Made = {}
         dense = tuple((piece.rows(chosen, unknown, made),) for piece in self.pieces)
-        return Encoded(len(index), dense_layout(len(dense)), dense, None)
+        return Encoded(len(index), dense_layout(len(dense)), dense, None, used=chosen.rows)
 
     def _unknown(self, name: str, values: Any, index: pd.Index, unseen: str) -> Array | None:
         """Which rows have a level that was not learnt: all its inputs would be 0, as for no level at all."""

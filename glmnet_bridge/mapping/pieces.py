@@ -36,7 +36,7 @@ class Whole:
         whole: Any = chosen.columns[self.variable]
         if not is_numeric(whole):
             raise DataError(f"Column {self.variable!r} holds levels in the new data; the network was fed its numbers.")
-        return Numbers(whole, chosen.rows)
+        return Numbers(whole, whole=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,13 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.data import frames
-from glmnet_bridge.data.rows import Array, Rows
+from glmnet_bridge.data.rows import Array, ArraySource, Rows
 from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design.designs import Design
-from glmnet_bridge.design.encodings import Encoded, Numbers
 from glmnet_bridge.errors import ArgumentError, DataError, listed
 from glmnet_bridge.mapping import feeds
 from glmnet_bridge.mapping.features import Feature, feature_matrix
-from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, dense, dense_layout, split
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, dense, split
 from glmnet_bridge.mapping.pieces import Computed, OfLevels, Piece, Whole, is_numeric
 
 
@@ -237,7 +236,7 @@ def _from_table(intake: Intake, raws: Raws, n: int) -> Fed:
     """Levels and computed columns of raw inputs that are mere numbers: these have no meaning in other data."""
     matrix = feature_matrix(intake.features, raws.table(0, n))
     count = len(intake.features)
-    source = Encoded(n, dense_layout(count), tuple((Numbers(column),) for column in matrix.T), None)
+    source = ArraySource(matrix)
     names = tuple(feature.name for feature in intake.features)
     return Fed.of(names, (-1,) * count, (None,) * count, source, Reader(fixed=True))
 

@@ -161,6 +161,8 @@ def is_bias(entry: str) -> bool:
 
 def fold(network: Network, theta: Array) -> Array:
     """Coefficients `(p, k)` of the design's columns: `eta = U fold(network, theta)`."""
+    if network.plain:
+        return theta.reshape(-1, network.outputs)
     return _folds(network, theta)[-1]
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 import glmnet_bridge
 from glmnet_bridge.data.rows import ArraySource, Columns, Layout, Source
+from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import one_sided
 from glmnet_bridge.fitting.batches import Held, Subset
@@ -69,6 +70,23 @@ def _encoded(text: str) -> Source:
     return Design.learn(one_sided(text), VALUES).encode(VALUES)
 
 
+def _with_gaps(text: str) -> Source:
+    """The same rows of a frame in which each stands twice, once with what must not be read."""
+    rows = np.arange(0, 2 * N, 2)
+    rows[N // 2 :] = N + np.arange(N // 2, N)  # from some row on without gaps
+    whole: dict[str, Any] = {}
+    for name, values in VALUES.items():
+        if isinstance(values, pd.Categorical):
+            codes = np.full(2 * N, -1, dtype=values.codes.dtype)
+            codes[rows] = values.codes
+            whole[name] = pd.Categorical.from_codes(codes, values.categories)
+        else:
+            whole[name] = np.full(2 * N, 99 if name == "k" else np.nan, dtype=np.int16 if name == "k" else float)
+            whole[name][rows] = values
+    chosen = Selection(whole, rows)
+    return Design.learn(one_sided(text), chosen).encode(chosen)
+
+
 def _times(left: Array, right: Array) -> Array:
     """All products of two columns, the right one running slowest: as patsy orders an interaction."""
     return (right[:, :, None] * left[:, None, :]).reshape(N, -1)
@@ -92,6 +110,8 @@ SOURCES: dict[str, tuple[Source, Array]] = {
     "formula, every level": (_encoded("0 + g"), dummies("g", 0)),
     "formula, cells": (_encoded("g * h"), np.hstack([ONE, G, H, _times(G, H)])),
     "formula, mixed": (_encoded("g * x"), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
+    "formula, gaps": (_with_gaps("x + z + k"), np.column_stack([ONE, X[:, :2], WHOLE[:, 0]])),
+    "formula, mixed with gaps": (_with_gaps("g * x"), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
     "in memory": (Held(X.astype(np.float32), None, ArraySource(X).layout), X.astype(np.float32).astype(float)),
     "in memory, cells": (Held(*MIXED.read(0, N), MIXED.layout), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])),
     "some rows": (Subset(ArraySource(TWICE), np.arange(0, 2 * N, 2)), X),
