@@ -254,7 +254,8 @@ def _piece(feature: Feature, raw: Sequence[Piece | None], names: tuple[str, ...]
     first = parts[0]
     if feature.function is not None:
         labels = tuple(names[at] for at in feature.sources)
-        return Computed(feature.function, tuple(part.variables[0] for part in parts if part), labels, feature.column)
+        known = tuple(part for part in parts if isinstance(part, Whole | OfLevels))
+        return Computed(feature.function, known, labels, feature.column)
     assert first is not None
     if feature.plain:
         return first
