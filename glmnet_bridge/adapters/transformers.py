@@ -65,7 +65,12 @@ def _scaled(step: Step, centre: Any, scale: Any) -> Value:
             f"Step {step.path!r} ({type(step.transformer).__name__}) has mean {mean[bad[0]]} and scale "
             f"{size[bad[0]]} for {step.value.labels[bad[0]]!r}. Fit it on finite data."
         )
-    return after(step, step.wiring.add(Normalise(mean, size, step.path), step.value.wire), step.value.labels)
+    return after(step, step.wiring.add(Normalise(mean, size, step.path), step.value.wire), _marked(step))
+
+
+def _marked(step: Step) -> list[str]:
+    """Names that say that a column was changed, for what is computed from it."""
+    return [f"{step.path}({label})" for label in step.value.labels]
 
 
 def _standard(step: Step) -> Value:
@@ -88,7 +93,7 @@ def _min_max(step: Step) -> Value:
     if made.clip:
         return computed(step)
     wire = step.wiring.fixed(made.scale_, step.value.wire, made.min_, step.path, "scaling")
-    return after(step, wire, step.value.labels)
+    return after(step, wire, _marked(step))
 
 
 def _projection(step: Step) -> Value:

@@ -23,7 +23,7 @@ from glmnet_bridge.design.encodings import Encoded, Numbers
 from glmnet_bridge.errors import ArgumentError, DataError, listed
 from glmnet_bridge.mapping import feeds
 from glmnet_bridge.mapping.features import Feature, feature_matrix
-from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, dense, dense_layout, split
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, dense, dense_layout, known, split
 from glmnet_bridge.mapping.pieces import Computed, OfLevels, Piece, Whole, is_numeric
 
 
@@ -102,7 +102,10 @@ def feed_model(
     index, kept : labels and positions of the rows used
     """
     if asked.nothing and intake.named:
-        return _by_name(intake, design, data, index, kept)
+        columns = frames.as_frame(data).columns
+        if set(intake.names) <= set(columns) or not known(intake.names, design.names, columns):
+            return _by_name(intake, design, data, index, kept)
+        asked = Asked(names=intake.names)  # columns of the formula, or single levels: numbers
     asked = _one(intake, asked, data)
     if asked.names is not None:
         raw, pieces, values = _named_numbers(intake, asked.names, design, data, index, kept)

@@ -189,7 +189,7 @@ def functions() -> Case:
 def functions_of_scaled() -> Case:
     """A function behind a scaler; the network has a column that the formula lacks."""
     steps = [StandardScaler(), FunctionTransformer(np.tanh, feature_names_out="one-to-one")]
-    return classified(steps, ["age", "lwt"], "low ~ age")
+    return classified(steps, ["age", "lwt"], "low ~ 1")
 
 
 def bins_and_selection() -> Case:
@@ -248,7 +248,9 @@ def deep() -> Case:
 
 
 def deep_regression() -> Case:
-    network = MLPRegressor((4,), "identity", max_iter=3, solver="lbfgs", random_state=0, tol=1e9)
+    network = MLPRegressor(
+        hidden_layer_sizes=(4,), activation="identity", max_iter=3, solver="lbfgs", random_state=0, tol=1e9
+    )
     model = trained(make_pipeline(StandardScaler(), network), FRAME[["age", "lwt"]], FRAME.weight, families.gaussian())
     return Case(model, "weight ~ age + lwt", optimal=True)
 
