@@ -165,9 +165,8 @@ _STRENGTHS: dict[str, Any] = {
 def _notes(estimator: Any) -> list[str]:
     """What else may keep the weights from the maximum of the likelihood."""
     out = []
-    steps = np.max(getattr(estimator, "n_iter_", 0) or 0)
-    most = getattr(estimator, "max_iter", None)
-    if most and steps >= most:
+    steps, most = getattr(estimator, "n_iter_", None), getattr(estimator, "max_iter", None)
+    if most and steps is not None and np.max(steps) >= most and estimator.tol is not None:
         out.append(f"It stopped at max_iter={most}, before its own stopping rule was met.")
     if getattr(estimator, "early_stopping", False):
         share = f"{estimator.validation_fraction:.0%}"
