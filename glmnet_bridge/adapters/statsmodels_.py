@@ -85,7 +85,7 @@ def read(result: Any) -> Foreign:
     order = _order(columns)
     return Foreign(
         kind=f"statsmodels {name} result",
-        intake=Intake(columns.names, features, named=columns.named, numeric=not _by_formula(model)),
+        intake=Intake(columns.names, features, named=columns.named, numeric=_spec(model) is None),
         network=network,
         theta=theta,
         forward=_forward(result, model, columns),
@@ -113,16 +113,17 @@ def _family(model: Any, name: str) -> Family | None:
 # --- columns ---------------------------------------------------------------------------------------
 
 
-def _by_formula(model: Any) -> bool:
-    return getattr(model.data, "model_spec", None) is not None
+def _spec(model: Any) -> Any:
+    """The formula's specification, by its name of either version; None for a model of arrays."""
+    return getattr(model.data, "model_spec", getattr(model.data, "design_info", None))
 
 
 def _columns(model: Any) -> Columns:
     """From the formula's specification, or else from exog."""
-    if not _by_formula(model):
+    if _spec(model) is None:
         return _of_exog(model)
     frame = getattr(model.data, "frame", None)
-    found = specs.terms(model.data.model_spec, None if frame is None else set(frame.columns))
+    found = specs.terms(_spec(model), None if frame is None else set(frame.columns))
     names = specs.variables(found)
     wiring = Wiring(names)
     wires = specs.wired(wiring, names, found)
@@ -172,7 +173,7 @@ def _layers(columns: Columns, exog_names: Sequence[str], params: Array, softmax:
 
 def _forward(result: Any, model: Any, columns: Columns) -> Any:
     def forward(table: pd.DataFrame) -> Array:
-        if _by_formula(model):
+        if _spec(model) is not None:
             return np.asarray(result.predict(table), dtype=float).reshape(len(table), -1)
         waiting = iter(table.to_numpy(dtype=float).T)
         exog = np.column_stack([next(waiting) if wire else np.ones(len(table)) for wire in columns.wires])
