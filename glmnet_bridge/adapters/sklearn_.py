@@ -211,7 +211,7 @@ def _no_likelihood(estimator: Any, path: str, loss: str, instead: str) -> ReadEr
     return ReadError(
         f"{_called(estimator, path)} was trained with {loss}, which is no likelihood: it has no standard errors, and "
         f"no maximum that a GLM could be compared with. Train it with {instead}, or another estimator with a "
-        f"likelihood ({listed(READ, 4)}, ...)."
+        f"likelihood ({listed(READ, 4)})."
     )
 
 

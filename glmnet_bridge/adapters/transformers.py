@@ -22,7 +22,7 @@ import pandas as pd
 from glmnet_bridge.adapters import monomials
 from glmnet_bridge.adapters.encoders import encoded
 from glmnet_bridge.adapters.steps import Step, Value, after, check_fitted, chosen, computed, kind_of, numbers
-from glmnet_bridge.errors import ReadError, listed
+from glmnet_bridge.errors import ReadError
 from glmnet_bridge.model.layers import Normalise
 
 Array = np.ndarray
@@ -42,10 +42,11 @@ def applied(step: Step) -> Value:
         return chosen(step.value, (), step.named)
     name = kind_of(step.transformer, TRANSFORMERS)
     if name is None:
+        known = ", ".join(TRANSFORMERS).replace("SelectorMixin", "feature selectors")
         raise ReadError(
-            f"Step {step.path!r} is a {type(step.transformer).__name__}, which is not read. Read are "
-            f"{listed(list(TRANSFORMERS), len(TRANSFORMERS))}. Apply it to the data beforehand and fit the rest on "
-            "its columns, or wrap an elementwise function in a FunctionTransformer."
+            f"Step {step.path!r} is a {type(step.transformer).__name__}, which is not read. Read are {known}. Apply "
+            "it to the data beforehand and fit the rest on its columns, or wrap an elementwise function in a "
+            "FunctionTransformer."
         )
     check_fitted(step.transformer, f"Step {step.path!r}")
     return TRANSFORMERS[name](step)
