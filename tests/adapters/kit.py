@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-READERS = {"sklearn": "sklearn", "torch": "torch", "keras": "keras", "onnx": "onnx", "statsmodels": "statsmodels"}
+READERS = {
+    "sklearn": "sklearn",
+    "torch": "torch",
+    "keras": "keras",
+    "onnx": "onnx",
+    "statsmodels": "statsmodels",
+    "glum": "glum",
+}
 """Reader, and the package without which its cases cannot be built."""
 
 
