@@ -45,8 +45,17 @@ def training_of(fit: Fit, response: Response) -> Training:
     loss = "" if school.likelihood else school.loss or "the loss"
     weights = None
     if school.class_weights is not None:
-        weights = causes.class_weights(fit.rows, fit.rows.response[:, 0], _both(school.class_weights, response))
+        event = fit.rows.response[:, 0]
+        given = school.class_weights
+        pair = _balanced(event) if isinstance(given, str) else _both(given, response)
+        weights = causes.class_weights(fit.rows, event, pair)
     return Training(l1, l2, words, loss, school.smoothing, weights, foreign.precision)
+
+
+def _balanced(event: Array) -> tuple[float, float]:
+    """Weights inversely to the number of rows of a class, their mean over the rows 1."""
+    share = float(event.mean())
+    return 0.5 / (1.0 - share), 0.5 / share
 
 
 def _both(weights: Mapping[Any, float], response: Response) -> tuple[float, float]:

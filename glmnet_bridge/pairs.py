@@ -17,6 +17,7 @@ import pandas as pd
 
 from glmnet_bridge import faces, gaps, learnt
 from glmnet_bridge.adapters.agreements import Agreement
+from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.errors import BridgeError
@@ -70,6 +71,11 @@ class Bridge:
     training: Training | None = None
     local: Fit | None = None
     margins: tuple[str, ...] = ()
+
+    @property
+    def foreign(self) -> Foreign | None:
+        """The model of another package that the network was read from, or None."""
+        return self.network.foreign
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -193,7 +199,7 @@ class Bridge:
                 f"glm, std_error and distance are those of the maximum-likelihood fit with {why} "
                 f"(log-likelihood {self.union.llf:.4f})."
             )
-        foreign = self.network.foreign
+        foreign = self.foreign
         if foreign is not None and self.agreement is not None:
             arithmetic = "single" if self.agreement.precision > 1e-10 else "double"
             out.append(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.data.selections import Selection
+from glmnet_bridge.data.selections import Selection, window
 from glmnet_bridge.design.encodings import Codes, Numbers
 from glmnet_bridge.errors import DataError
 
@@ -87,8 +87,11 @@ class Computed:
         key = hash((id(self.function), self.variables))
         if key not in made:
             n = len(chosen[self.parts[0].variable])
+            own, lying = slice(0, n), window(chosen.rows, 0, n)
             table: Any = {
-                label: chosen[part.variable] if isinstance(part, Whole) else part.rows(chosen, unknown, made).rows(0, n)
+                label: chosen[part.variable]
+                if isinstance(part, Whole)
+                else part.rows(chosen, unknown, made).rows(own, lying)
                 for label, part in zip(self.labels, self.parts, strict=True)
             }
             made[key] = np.asarray(self.function(pd.DataFrame(table, copy=False)), dtype=float)

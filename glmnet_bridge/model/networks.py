@@ -127,7 +127,7 @@ def dense_entries(layers: tuple[Any, ...], inputs: tuple[str, ...], outputs: tup
     labels = tuple(inputs)
     for number, whole in enumerate(layers):
         layer = bare(whole)
-        reads, kept = (tuple(labels[j] for j in some) for some in paths(whole))
+        reads, kept = (tuple(labels[j] if j < len(labels) else str(j) for j in some) for some in paths(whole))
         units = tuple(str(unit) for unit in range(layer.outputs))
         if number == len(layers) - 1 and len(outputs) == layer.outputs:
             units = outputs
