@@ -193,7 +193,8 @@ def search(objective: Objective, here: Point) -> Point | None:
     there = objective.at(here.theta + here.step)
     if improves(here, there):
         return there
-    length = 0.5
+    # a log-likelihood less its penalty is at most 0: no step gains more than what is left to gain
+    length = min(0.5, max(-here.value / here.gain, np.finfo(float).tiny))
     for _ in range(HALVINGS):
         if length * here.gain <= rounding(here):
             return None
