@@ -17,7 +17,7 @@ from glmnet_bridge.fitting.irls import Path
 Array = np.ndarray
 
 GROWTH = 2.0  # of t from one fit to the next
-LEAST = 1.02  # with steps this small there is no way
+LEAST = 1.05  # with steps this small there is no way
 
 
 def let_in(solve: Callable[[float, Array | None], Path], size: float) -> Path | None:
@@ -38,7 +38,7 @@ def let_in(solve: Callable[[float, Array | None], Path], size: float) -> Path | 
         if trial.outcome == "converged":
             path, share = trial, following
             continue
-        growth = float(np.sqrt(growth))
+        growth = float(np.sqrt(following / share))
         if growth < LEAST:
             return None
     return path

@@ -187,23 +187,30 @@ def _settled(here: Point) -> bool:
 
 
 def search(objective: Objective, here: Point) -> Point | None:
-    """The next point along the step, halved until it improves; None if nothing does."""
+    """The next point along the step, halved until it improves; None if nothing does.
+
+    A point where the information has vanished, so that no step leads on, is taken only where no
+    nearer one improves.
+    """
     if here.step is None:
         return None
     there = objective.at(here.theta + here.step)
-    if improves(here, there):
+    better = improves(here, there)
+    if better and there.step is not None:
         return there
-    # a log-likelihood less its penalty is at most 0: no step gains more than what is left to gain
-    length = min(0.5, max(-here.value / here.gain, np.finfo(float).tiny))
+    length = 0.5
     for _ in range(HALVINGS):
         if length * here.gain <= rounding(here):
-            return None
+            break
         theta = here.theta + length * here.step
         value = objective.value(theta, objective.evaluate(theta, "value").loglik)
         if value >= here.value + 1e-4 * length * here.gain:
-            return objective.at(theta)
-        length *= 0.5
-    return None
+            near = objective.at(theta)
+            if near.step is not None or not better:
+                return near
+        # where the information has nearly vanished the step is too long by many orders
+        length *= 0.5 if length > 1e-3 else 0.05
+    return there if better else None
 
 
 def rounding(point: Point) -> float:

@@ -147,7 +147,7 @@ def draw(seed: int) -> Problem:
     """A random problem; about half of them are separated."""
     random = np.random.default_rng(seed)
     family, link = FAMILIES[random.integers(len(FAMILIES))]
-    n = int(random.integers(8, 60))
+    n = int(random.integers(8, 80))
     whole = _columns(random, n)
     p = whole.shape[1]
     trials = random.integers(1, 6, n) if family == "binomial" and random.random() < 0.3 else None
@@ -197,7 +197,7 @@ def _columns(random: np.random.Generator, n: int) -> Array:
 def _response(random: np.random.Generator, family: str, whole: Array, trials: Array | None) -> Array:
     n, p = whole.shape
     eta = whole @ random.normal(size=p)
-    kind = random.choice(["any", "split", "tied", "level"])
+    kind = random.choice(["any", "any", "any", "split", "tied", "level"])
     way = np.sign(whole @ random.integers(-2, 3, p))
     if kind == "split":
         way = np.where(way == 0, random.choice([-1, 1]), way)
