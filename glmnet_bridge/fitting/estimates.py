@@ -153,18 +153,17 @@ def _patient(problem: Problem, path: irls.Path | None) -> irls.Path:
     """The path, led on where it may have a maximum to go to; raises where there is nothing to start from."""
     if path is None or path.outcome in ("singular", "suspicious"):
         path = _solve(problem, None if path is None else problem.own_axes().raw(path.end.theta), watch=None)
-    offset, limits = problem.rows.offset, problem.limits
-    if path.outcome == "converged" or offset is None or limits.max_steps < ENOUGH or edges.has(problem.model.family):
+    limits, size = problem.limits, continuations.spread(problem.rows)
+    if path.outcome == "converged" or size < 1.0 or limits.max_steps < ENOUGH or edges.has(problem.model.family):
         return path
 
     def solve(share: float, theta: Array | None) -> irls.Path:
         some = replace(limits, tol=max(limits.tol, ROUGH)) if share < 1.0 else limits
-        stage = replace(problem, rows=replace(problem.rows, offset=share * offset), limits=some)
+        stage = replace(problem, rows=continuations.partial(problem.rows, share), limits=some)
         return _solve(stage, None if theta is None else problem.own_axes().raw(theta), watch=None)
 
-    size = float(np.abs(offset[problem.rows.weights > 0]).max())
     try:
-        led = continuations.let_in(solve, size) if size > 1.0 else None
+        led = continuations.let_in(solve, size)
     except FitError:
         return path
     return path if led is None else led

@@ -187,30 +187,23 @@ def _settled(here: Point) -> bool:
 
 
 def search(objective: Objective, here: Point) -> Point | None:
-    """The next point along the step, halved until it improves; None if nothing does.
-
-    A point where the information has vanished, so that no step leads on, is taken only where no
-    nearer one improves.
-    """
+    """The next point along the step, halved until it improves; None if nothing does."""
     if here.step is None:
         return None
     there = objective.at(here.theta + here.step)
-    better = improves(here, there)
-    if better and there.step is not None:
+    if improves(here, there):
         return there
     length = 0.5
     for _ in range(HALVINGS):
         if length * here.gain <= rounding(here):
-            break
+            return None
         theta = here.theta + length * here.step
         value = objective.value(theta, objective.evaluate(theta, "value").loglik)
         if value >= here.value + 1e-4 * length * here.gain:
-            near = objective.at(theta)
-            if near.step is not None or not better:
-                return near
+            return objective.at(theta)
         # where the information has nearly vanished the step is too long by many orders
         length *= 0.5 if length > 1e-3 else 0.05
-    return there if better else None
+    return None
 
 
 def rounding(point: Point) -> float:
