@@ -109,7 +109,8 @@ def estimate(
     """
     limits = limits or Limits()
     first = None if start is None else starts.given(start, model.columns)
-    with one_blas_thread():
+    # an overflow far from the maximum is no news: what is not finite is refused where it comes up
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
         constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
         axes = coordinates.choose(rows, model.columns, constant)
         unit = weight_unit(rows)
