@@ -37,22 +37,22 @@ def partial(rows: Rows, share: float) -> Rows:
     return replace(rows, weights=weights, offset=None if rows.offset is None else share * rows.offset)
 
 
-def let_in(solve: Callable[[float, Array | None], Path], size: float) -> Path | None:
+def let_in(solve: Callable[[float, Array | None], Path | None], size: float) -> Path | None:
     """The path of the last fit, or None where a fit before it found no maximum.
 
     Parameters
     ----------
-    solve : (t, start) -> the fit of `partial(rows, t)`, from the start (None: its own)
+    solve : (t, start) -> the fit of `partial(rows, t)`, from the start (None: its own), or None
     size : `spread(rows)`
     """
     share, growth = min(1.0, 1.0 / size), GROWTH
     path = solve(share, None)
-    if path.outcome != "converged":
+    if path is None or path.outcome != "converged":
         return None
     while share < 1.0:
         following = min(1.0, share * growth)
         trial = solve(following, path.end.theta * (following / share))
-        if trial.outcome == "converged":
+        if trial is not None and trial.outcome == "converged":
             path, share = trial, following
             continue
         growth = float(np.sqrt(following / share))

@@ -2,10 +2,11 @@
 
     coordinates -> start -> Newton -> rank and aliases -> separation -> covariance
 
-Newton runs in centred and scaled columns; everything is mapped back at the end. Rank is
-only examined when the information is nearly singular, separation only when the decrement
-shrinks geometrically instead of quadratically; both are then decided exactly (a QR of the
-columns, a linear programme), not guessed from the size of a coefficient.
+Newton runs in centred and scaled columns; everything is mapped back at the end. Where it
+converges quadratically and the information is sound, no more is asked. Everything else (a
+decrement that shrinks geometrically, no step that improves, the step limit, a singular
+information) is decided exactly, not guessed from the size of a coefficient: rank by a QR of
+the columns, separation by a linear programme. Only what has a maximum is then led on to it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
-from glmnet_bridge.errors import FitError
+from glmnet_bridge.errors import DataError, FitError
 from glmnet_bridge.fitting import (
     continuations,
     coordinates,
@@ -152,22 +153,27 @@ def _attempt(problem: Problem, start: Array | None) -> irls.Path | None:
 
 def _patient(problem: Problem, path: irls.Path | None) -> irls.Path:
     """The path, led on where it may have a maximum to go to; raises where there is nothing to start from."""
-    if path is None or path.outcome in ("singular", "suspicious"):
-        path = _solve(problem, None if path is None else problem.own_axes().raw(path.end.theta), watch=None)
-    limits, size = problem.limits, continuations.spread(problem.rows)
-    if path.outcome == "converged" or size < 1.0 or limits.max_steps < ENOUGH or edges.has(problem.model.family):
+    if path is not None and path.outcome in ("singular", "suspicious"):
+        path = _solve(problem, problem.own_axes().raw(path.end.theta), watch=None)
+    if path is not None and (path.outcome == "converged" or problem.limits.max_steps < ENOUGH):
         return path
+    led = None if edges.has(problem.model.family) else _led(problem)
+    return led or path or _solve(problem, None, watch=None)
 
-    def solve(share: float, theta: Array | None) -> irls.Path:
-        some = replace(limits, tol=max(limits.tol, ROUGH)) if share < 1.0 else limits
-        stage = replace(problem, rows=continuations.partial(problem.rows, share), limits=some)
-        return _solve(stage, None if theta is None else problem.own_axes().raw(theta), watch=None)
 
-    try:
-        led = continuations.let_in(solve, size)
-    except FitError:
-        return path
-    return path if led is None else led
+def _led(problem: Problem) -> irls.Path | None:
+    """The path of a fit that takes offsets and weights in step by step; None where they are no reason, or no way."""
+    size = continuations.spread(problem.rows)
+
+    def solve(share: float, theta: Array | None) -> irls.Path | None:
+        limits = replace(problem.limits, tol=max(problem.limits.tol, ROUGH)) if share < 1.0 else problem.limits
+        stage = replace(problem, rows=continuations.partial(problem.rows, share), limits=limits)
+        try:
+            return _solve(stage, None if theta is None else problem.own_axes().raw(theta), watch=None)
+        except (DataError, FitError):
+            return None  # the likelihood is no number where this one would start
+
+    return continuations.let_in(solve, size) if size >= 1.0 else None
 
 
 def _nearly_singular(path: irls.Path) -> bool:
