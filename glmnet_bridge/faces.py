@@ -83,15 +83,18 @@ def _warnings(fit: Any, measured: bool) -> tuple[str, ...]:
     """What comes before any number: a fit without maximum says so first."""
     estimate = fit.estimate
     if estimate.separation is not None:
-        return (estimate.separation.sentence(fit.names, fit.family),)
+        rest = sentences.unfinished_rest(estimate.distance)
+        return tuple(text for text in (estimate.separation.sentence(fit.names, fit.family), rest) if text)
     if fit.outcome == "boundary":
         return (sentences.edge(fit.family.link.name),)
     if fit.outcome == "as given":
         return ()
     if not estimate.converged:
         note = sentences.without_distance(estimate.note) if measured else estimate.note
-        return (note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",)
-    return (sentences.exact(),) if fit.family.distribution.free_dispersion and not fit.dispersion > 0 else ()
+        distance = np.nan if measured else estimate.distance
+        return (note or sentences.unfinished(fit.outcome, len(estimate.trace) - 1, distance),)
+    undispersed = fit.family.distribution.free_dispersion and not fit.dispersion > 0
+    return (sentences.exact(fit.recipe.response.name),) if undispersed else ()
 
 
 def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Factor:
 
     def solve(self, b: Array) -> Array:
         """`matrix^-1 b`."""
-        return lapack.dpotrs(self.upper, b / self.scale)[0] / self.scale
+        return lapack.dpotrs(self.upper, b / self.scale)[0] / self.scale if len(b) else b
 
     def inverse(self) -> Array:
         """`matrix^-1`, symmetric."""

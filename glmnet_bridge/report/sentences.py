@@ -17,7 +17,7 @@ _SOLVERS = {"newton": "Newton's method (IRLS)", "lbfgs": "L-BFGS", "sgd": "SGD",
 _ENDS = {
     "converged": "converged",
     "rank deficient": "converged, with aliased columns left out (rank deficient)",
-    "separated": "separated: there is no maximum; the finite part converged",
+    "separated": "separated: there is no maximum; the finite part {}converged",
     "boundary": "ended on the edge of the link's domain",
     "step limit": "stopped at the step limit",
     "early stop": "stopped early",
@@ -25,6 +25,7 @@ _ENDS = {
     "interrupted": "interrupted",
     "as given": "weights as given, not fitted",
 }
+SETTLED = 1e-6  # standard errors from its optimum, up to which the finite part of separated data has converged
 _REACHED = ("converged", "rank deficient")
 _DISTANCE = re.compile(r", \S+ SE from the optimum(?: of the rows trained on)?(?: \(.* alone is \S+ SE away\))?\.")
 
@@ -37,6 +38,8 @@ def outcome(word: str, steps: int, method: str, distance: float, optimum: str) -
     if word == "separated" and steps < 0:
         return "separated: there is no maximum, and no coefficient is finite"
     ended = _ENDS.get(word, word)
+    if word == "separated":
+        ended = ended.format("has not " if distance > SETTLED else "")
     size = "" if numbers.is_missing(distance) else f"{_size(distance)} SE"
     if word in _REACHED and steps == 0:
         there = "the weights given are" if method == "none" else "the start was already"
@@ -147,19 +150,43 @@ def no_errors() -> str:
     return "The weights have no standard errors: what comes out does not depend on them one by one."
 
 
-def edge(link: str) -> str:
-    """A maximum that is no stationary point."""
+def edge(link: str, where: str = "") -> str:
+    """A maximum that is no stationary point; `where` names rows, in brackets."""
     return (
-        f"The maximum of the likelihood lies on the edge of what the {link} link allows: standard errors, tests "
-        "and limits do not apply there."
+        f"The maximum of the likelihood lies on the edge of what the {link} link allows{where}: standard errors do "
+        "not apply there, nor do tests and limits: all are nan. Use another link, or report the fitted values only."
     )
 
 
-def exact() -> str:
+def exact(response: str) -> str:
     """A dispersion of zero, or none that could be estimated."""
     return (
-        "The model fits every row exactly, or has as many coefficients as rows: there is no dispersion to estimate, "
-        "so that standard errors, tests and criteria mean nothing."
+        "The model fits every row exactly: there is no dispersion to estimate, standard errors are 0 or nan, and tests "
+        f"and criteria mean nothing. Is the response {response!r} a constant, or computed from the predictors, or are "
+        "there as many columns as rows?"
+    )
+
+
+def unfinished(word: str, steps: int, distance: float) -> str:
+    """A fit that ended before its maximum, and what may help it."""
+    if word == "stalled":
+        way = (
+            "No step improves the likelihood any more: look for columns that nearly determine each other, weights or "
+            "offsets of very different size, or give another start=."
+        )
+    else:
+        way = "Allow more steps with max_steps=, or give another start=."
+    where = "" if numbers.is_missing(distance) else f": the estimate is {distance:.2g} standard errors from the optimum"
+    return f"Not converged (outcome {word!r}) after {numbers.counted(steps, 'step')}{where}. {way}"
+
+
+def unfinished_rest(distance: float) -> str:
+    """Separated data whose finite part did not converge; an empty text where it did."""
+    if distance <= SETTLED:
+        return ""
+    return (
+        f"What stays finite is not at its optimum, but {distance:.2g} standard errors from it: look for weights or "
+        "offsets of very different size."
     )
 
 
