@@ -28,8 +28,8 @@ Array = np.ndarray
 _REAL = (1, 10, DOUBLE, 16)
 _LIKELY = ("probabilities", "output_probability", "mean")
 # what the model of our own writer says of itself
-FORMAT, TRAINED, ETA, OFFSET, FAMILY, LINK = (
-    f"glmnet_bridge.{word}" for word in ("format", "trained", "eta", "offset", "family", "link")
+FORMAT, TRAINED, ETA, FAMILY, LINK = (
+    f"glmnet_bridge.{word}" for word in ("format", "trained", "eta", "family", "link")
 )
 
 
@@ -54,15 +54,12 @@ def read(model: Any) -> Foreign:
     output = _output(graph)
     ours = graph.records.get(FORMAT) is not None
     target = graph.records[ETA] if ours else output
-    blank = graph.records.get(OFFSET, "")
-    inputs = tuple(each for each in graph.fed([target]) if each.name != blank)
-    offsets = tuple(each for each in graph.fed([target]) if each.name == blank)
+    inputs = graph.fed([target])
+    offsets = tuple(each for each in graph.fed([output]) if each not in inputs)
     if not inputs:
         raise ReadError("The model's output depends on none of its inputs.")
     trained = frozenset(graph.records[TRAINED].split("\n")) if ours else None
     walk = Walk(graph, inputs, trained)
-    for each in offsets:
-        walk.values[each.name] = np.zeros((graph.rows, *each.shape))
     end = _end(walk, follow(walk, target), target)
     network, theta, features = walk.wiring.network(end.units)
     if not network.entries:

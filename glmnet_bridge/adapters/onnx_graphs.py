@@ -33,7 +33,8 @@ TYPES: dict[int, Any] = {
 _BATCH = 2  # rows of a trial run where the model leaves their number open
 
 
-def _onnx() -> Any:
+def package() -> Any:
+    """The package onnx, imported on use."""
     try:
         import onnx
     except ImportError as error:
@@ -130,7 +131,7 @@ def load(given: Any) -> Graph:
     ReadError
         for a file that is no model, or one with control flow or quantised arithmetic
     """
-    onnx = _onnx()
+    onnx = package()
     model = _model(onnx, given)
     if not model.graph.output:
         raise ReadError("This is no ONNX model: its graph has no output.")
@@ -197,7 +198,7 @@ def _input(value: Any) -> Input:
 
 def cut(graph: Graph, wanted: Sequence[str]) -> Any:
     """A model of the nodes that make `wanted`, for any number of rows."""
-    onnx = _onnx()
+    onnx = package()
     nodes = graph.before(wanted)
     read = {name for node in nodes for name in node.takes}
     model = onnx.ModelProto()
@@ -328,7 +329,7 @@ def computation(graph: Graph, name: str) -> Computation:
 
 def _in_double(model: Any) -> Any:
     """Every number in single precision as a double."""
-    onnx = _onnx()
+    onnx = package()
     model = copy.deepcopy(model)
     for each in model.graph.initializer:
         _widen(onnx, each)
