@@ -183,7 +183,7 @@ def _precision(graph: Graph, inputs: Sequence[Input]) -> float:
 
 
 def _taken(walk: Walk) -> tuple[str, ...]:
-    if not walk.computed:
+    if not walk.computed or walk.trained is not None:
         return ()
     return (f"Computed of the raw inputs before any weight, and taken as it is: {graphs.several(walk.computed)}.",)
 

@@ -317,9 +317,20 @@ class Computation:
         return np.asarray(value)
 
     def trial(self, rows: int) -> Array:
-        """The value for rows of ones, to see its shape."""
+        """The value for some rows, to see its shape.
+
+        Raises
+        ------
+        ReadError
+            where a row's value depends on another row
+        """
         width = sum(each.width for each in self.inputs)
-        return self.raw(pd.DataFrame({str(j): np.ones(rows) for j in range(width)}))
+        ones = np.ones((rows, width))
+        other = np.vstack([ones[:-1], ones[-1:] + 1.0])
+        first, second = (self.raw(pd.DataFrame(table)) for table in (ones, other))
+        if first.shape[:1] != (rows,) or not np.array_equal(first[:-1], second[:-1], equal_nan=first.dtype.kind == "f"):
+            raise ReadError("What the model computes of its inputs is no value of a single row; only that is read.")
+        return first
 
 
 def computation(graph: Graph, name: str) -> Computation:

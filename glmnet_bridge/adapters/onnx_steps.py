@@ -6,7 +6,7 @@ function, the arc tangent, `log1p`) is composed of them to full precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,17 +31,27 @@ DIRECT = {
 
 
 class Builder:
-    """Nodes and constants as they are made; `made` holds the value of each step of the listing."""
+    """Nodes and constants as they are made; `made` holds the value of each step of the listing.
 
-    def __init__(self, onnx: Any) -> None:
+    `inputs` are names that are taken: the user's own columns.
+    """
+
+    def __init__(self, onnx: Any, inputs: Iterable[str] = ()) -> None:
         self.onnx = onnx
+        self.inputs = frozenset(inputs)
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.made: list[str] = []
 
+    def free(self, name: str) -> str:
+        """The name, or one like it that no column of the data has."""
+        while name in self.inputs:
+            name += "_"
+        return name
+
     def add(self, op: str, takes: Sequence[str], name: str | None = None, domain: str = "", **settings: Any) -> str:
         """A node with one result; its name."""
-        made = name or f"{op.lower()}_{len(self.nodes)}"
+        made = self.free(name or f"{op.lower()}_{len(self.nodes)}")
         node = self.onnx.helper.make_node(op, list(takes), [made], name=f"node_{made}", domain=domain, **settings)
         self.nodes.append(node)
         return made
@@ -50,7 +60,7 @@ class Builder:
         """A constant, doubles unless it is whole numbers; its name."""
         array = np.asarray(values)
         array = array if array.dtype == np.int64 else array.astype(np.float64)
-        made = name or f"constant_{len(self.constants)}"
+        made = self.free(name or f"constant_{len(self.constants)}")
         self.constants[made] = self.onnx.numpy_helper.from_array(np.ascontiguousarray(array), made)
         return made
 
@@ -257,11 +267,19 @@ _COMPOSED: dict[str, Callable[..., str]] = {
 
 def write_link(builder: Builder, link: str, eta: str, name: str) -> None:
     """The mean from the linear predictor."""
-    builder.add("Identity", [LINKS[link](builder, eta)], name)
+    builder.add("Identity", [LINKS[link](builder, builder.free(eta))], name)
 
 
 def _one(op: str) -> Callable[[Builder, str], str]:
     return lambda builder, eta: builder.add(op, [eta])
+
+
+def _logit(builder: Builder, eta: str) -> str:
+    """With e = exp(-|eta|), which keeps the small probabilities that onnxruntime's own Sigmoid rounds to 0."""
+    e = builder.add("Exp", [builder.add("Neg", [builder.add("Abs", [eta])])])
+    low = builder.add("Less", [eta, builder.number(0.0)])
+    one = builder.number(1.0)
+    return builder.add("Div", [builder.add("Where", [low, e, one]), builder.add("Add", [one, e])])
 
 
 def _probit(builder: Builder, eta: str) -> str:
@@ -304,7 +322,7 @@ def _inverse_root(builder: Builder, eta: str) -> str:
 
 
 LINKS: dict[str, Callable[[Builder, str], str]] = {
-    "logit": _one("Sigmoid"),
+    "logit": _logit,
     "probit": _probit,
     "cauchit": _cauchit,
     "cloglog": _cloglog,

@@ -15,7 +15,7 @@ the units in the place of their values; that rows stay rows is checked on the wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +118,7 @@ class Walk:
         self.folded: list[str] = []
         self.computed: list[str] = []
         self._used: dict[str, str] = {}
-        self._settled: dict[str, Units] = {}
+        self._settled: dict[int, tuple[Value, Array]] = {}
         start = 0
         for each in inputs:
             self.places[each.name] = range(start, start + each.width)
@@ -132,17 +132,18 @@ class Walk:
         if isinstance(value, Units):
             return value.at
         if isinstance(value, Linear):
-            return self._once(value.name, lambda: self.affine(value))
+            return self._once(value, lambda: self.affine(value))
         if isinstance(value, Activated):
             return self.activation(value, node)
         if isinstance(value, Computed):
-            return self._once(value.name, lambda: self.features(value.name))
+            return self._once(value, lambda: self.features(value.name))
         raise ReadError(f"{node.words} takes a value that is no number per row; this is not read.")
 
-    def _once(self, name: str, make: Any) -> Array:
-        if name not in self._settled:
-            self._settled[name] = Units(make())
-        return self._settled[name].at
+    def _once(self, value: Value, make: Callable[[], Array]) -> Array:
+        """The units of a value that waited, made the first time that they are asked for."""
+        if id(value) not in self._settled:
+            self._settled[id(value)] = (value, make())  # the value is kept, so that its id stays its own
+        return self._settled[id(value)][1]
 
     def pure(self, value: Value) -> bool:
         """Whether no weight has a part in a value."""
@@ -237,7 +238,7 @@ class Walk:
         function = graphs.computation(self.graph, name)
         trial = function.trial(self.graph.rows)
         shape = trial.shape[1:]
-        if trial.dtype.kind not in "fiub" or trial.shape[:1] != (self.graph.rows,):
+        if trial.dtype.kind not in "fiub":
             raise ReadError(f"The value {name!r} that the model computes of its inputs is no row of numbers per case.")
         sources = tuple(place for each in function.inputs for place in self.places[each.name])
         width = int(np.prod(shape, dtype=int))

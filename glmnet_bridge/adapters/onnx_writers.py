@@ -40,7 +40,7 @@ def to_onnx(fit: Any, path: str | os.PathLike[str] | None = None) -> Any:
     """
     onnx = graphs.package()
     handed = hand(fit)
-    builder = Builder(onnx)
+    builder = Builder(onnx, [raw.name for raw in handed.export.raws])
     for operation in handed.export.operations:
         write_step(builder, operation, handed.export)
     _predictor(builder, handed)
@@ -66,7 +66,7 @@ def _predictor(builder: Builder, handed: Handed) -> None:
     if bias:
         eta = builder.add("Add", [eta, builder.constant(handed.beta[bias], "bias")], last)
     if handed.offset:
-        builder.add("Add", [eta, SHIFT], PREDICTOR)
+        builder.add("Add", [eta, builder.free(SHIFT)], PREDICTOR)
 
 
 def _model(onnx: Any, builder: Builder, handed: Handed) -> Any:
@@ -74,20 +74,20 @@ def _model(onnx: Any, builder: Builder, handed: Handed) -> Any:
         return onnx.helper.make_tensor_value_info(name, kind, ["n", 1])
 
     inputs = [value(raw.name, KINDS[raw.holds]) for raw in handed.export.raws]
-    inputs += [value(SHIFT, graphs.DOUBLE)] * handed.offset
+    inputs += [value(builder.free(SHIFT), graphs.DOUBLE)] * handed.offset
     graph = onnx.helper.make_graph(
-        builder.nodes, "glm", inputs, [value(MEAN, graphs.DOUBLE)], list(builder.constants.values())
+        builder.nodes, "glm", inputs, [value(builder.free(MEAN), graphs.DOUBLE)], list(builder.constants.values())
     )
     sets = [onnx.helper.make_opsetid("", OPSET), onnx.helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
     model = onnx.helper.make_model(graph, producer_name="glmnet_bridge", opset_imports=sets, ir_version=IR)
-    trained = [name for name in ("kernel", "bias") if name in builder.constants]
+    trained = [name for name in map(builder.free, ("kernel", "bias")) if name in builder.constants]
     _note(
         onnx,
         model,
         {
             FORMAT: "1",
             TRAINED: "\n".join(trained),
-            ETA: FIXED if handed.offset else PREDICTOR,
+            ETA: builder.free(FIXED if handed.offset else PREDICTOR),
             FAMILY: handed.family.name,
             LINK: handed.family.link.name,
             f"{FORMAT}.formula": handed.formula,
@@ -109,7 +109,7 @@ def _runner(model: Any, handed: Handed) -> Any:
     run = Model(graphs.session(model), tuple((each, slice(j, j + 1)) for j, each in enumerate(graph.inputs)))
 
     def mean(table: Any, offset: Array | None) -> Array:
-        given = table if offset is None else table.assign(**{SHIFT: offset})
+        given = table if offset is None else table.assign(**{graph.inputs[-1].name: offset})
         return run(given)[:, 0]
 
     return mean
