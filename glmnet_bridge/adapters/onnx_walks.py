@@ -259,8 +259,7 @@ class Walk:
 
     def spread(self, at: Array) -> Array:
         """Units of several rows, told apart."""
-        steps = np.arange(self.graph.rows, dtype=np.int64).reshape(-1, *([1] * at.ndim)) * _ROW
-        return at[None].astype(np.int64) + steps
+        return np.stack([at.astype(np.int64) + row * _ROW for row in range(self.graph.rows)])
 
     def gathered(self, moved: Array, node: Node) -> Array:
         """The units of one row, if every row still holds its own."""

@@ -51,7 +51,8 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
     found = reader(model)
     if found is None and isinstance(model, str | os.PathLike):
         raise ArgumentError(
-            f"network={os.fspath(model)!r} is a file that is not read by its ending; {', '.join(ENDINGS)} are."
+            f"network={os.fspath(model)!r} (a {type(model).__name__}) is no model, and no path of a file that is read: "
+            f"these end in {', '.join(ENDINGS)}."
         )
     if found is None:
         kind = f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
