@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +15,19 @@ READERS: dict[str, str] = {
     "glum": "glum_",
     "sklearn": "sklearn_",
     "statsmodels": "statsmodels_",
+    "onnx": "onnx_",
+    "onnxruntime": "onnx_",
+}
+# the ending of a file's name, and the module that reads it
+ENDINGS: dict[str, str] = {
+    ".onnx": "onnx_",
 }
 
 
 def reader(model: Any) -> str | None:
-    """The module that reads this model, or None."""
+    """The module that reads this model, or the file that it is a path of; or None."""
+    if isinstance(model, str | os.PathLike):
+        return ENDINGS.get(os.path.splitext(os.fspath(model))[1].lower())
     for kind in type(model).__mro__:
         found = READERS.get(kind.__module__.split(".")[0])
         if found is not None:
@@ -42,6 +51,11 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
         for a model of a known package that is no network that can be read
     """
     found = reader(model)
+    if found is None and isinstance(model, str | os.PathLike):
+        raise ArgumentError(
+            f"network={os.fspath(model)!r} (a {type(model).__name__}) is no model, and no path of a file that is read: "
+            f"these end in {', '.join(ENDINGS)}."
+        )
     if found is None:
         kind = f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
         raise ArgumentError(

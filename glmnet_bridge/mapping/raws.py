@@ -100,7 +100,7 @@ def feed_model(
     data : the frame
     index, kept : labels and positions of the rows used
     """
-    if asked.nothing and intake.named:
+    if intake.named and (asked.nothing or asked.names == intake.names):
         columns = frames.as_frame(data).columns
         if set(intake.names) <= set(columns) or not known(intake.names, design.names, columns):
             return _by_name(intake, design, data, index, kept)
