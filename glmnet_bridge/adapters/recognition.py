@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from glmnet_bridge.adapters.foreigns import Foreign
@@ -12,11 +15,22 @@ from glmnet_bridge.errors import ArgumentError
 # the package of a model's type (or of one that it inherits from), and the module that reads it
 READERS: dict[str, str] = {
     "sklearn": "sklearn_",
+    "torch": "torch_",
+}
+# the ending of a file, and the module that reads it
+FILES: dict[str, str] = {
+    ".safetensors": "weights",
+    ".pt": "weights",
+    ".pth": "weights",
 }
 
 
 def reader(model: Any) -> str | None:
     """The module that reads this model, or None."""
+    if isinstance(model, str | os.PathLike):
+        return FILES.get(Path(model).suffix.lower())
+    if isinstance(model, tuple | Mapping):
+        return "weights"
     for kind in type(model).__mro__:
         found = READERS.get(kind.__module__.split(".")[0])
         if found is not None:
@@ -29,8 +43,9 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
 
     Parameters
     ----------
-    model : of a package in `READERS`
-    options : what the model does not say itself, by name: `loss`, `inputs` (widths by name)
+    model : of a package in `READERS`, the path of a file that ends as in `FILES`, or weights (see `weights`)
+    options : what a model may not say itself, by name; each reader is told what it takes: `widths` (how many
+        inputs the caller names, in all or by the network's input)
 
     Raises
     ------
@@ -40,6 +55,11 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
         for a model of a known package that is no network that can be read
     """
     found = reader(model)
+    if found is None and isinstance(model, str | os.PathLike):
+        raise ArgumentError(
+            f"network={os.fspath(model)!r} is no file that is read; those end in {', '.join(FILES)}. Load it with its "
+            "own package, and give the model."
+        )
     if found is None:
         kind = f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
         raise ArgumentError(
@@ -47,5 +67,6 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
             "built by hand (glmnet_bridge.model.networks)."
         )
     module = importlib.import_module(f"glmnet_bridge.adapters.{found}")
-    answer: Foreign = module.read(model, **(options or {}))
+    taken = inspect.signature(module.read).parameters
+    answer: Foreign = module.read(model, **{name: each for name, each in (options or {}).items() if name in taken})
     return answer
