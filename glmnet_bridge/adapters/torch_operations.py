@@ -402,10 +402,8 @@ def _mul(walk: Walk, a: Any, b: Any) -> Units:
 def _div(walk: Walk, a: Any, b: Any, *, rounding_mode: str | None = None) -> Units:
     if not isinstance(a, Units) or isinstance(b, Units | Weights) or rounding_mode:
         raise walk.refusal("divides by a value that is learnt or depends on the inputs, or rounds")
-    import torch
-
-    divisor = torch.as_tensor(b).double()
-    if not bool((divisor != 0).all()):
+    divisor = numbers(b)
+    if not divisor.all():
         raise walk.refusal("divides by 0")
     return walk.scale(a, 1.0 / divisor)
 

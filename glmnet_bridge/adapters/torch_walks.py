@@ -110,7 +110,7 @@ class Walk:
         """A constant, the same in every row, as units."""
         import torch
 
-        row = torch.as_tensor(value).detach().cpu().double()
+        row = torch.as_tensor(numbers(value))
         if row.ndim == 0 or len(row) != BATCH or not bool((row == row[:1]).all()):
             raise Misfit(f"a constant of shape {tuple(row.shape)} stands beside values of the inputs")
         flat = row[0].flatten().numpy()
@@ -332,7 +332,7 @@ class Walk:
         import torch
 
         self.fed(x)
-        beside = other.ids if isinstance(other, Weights) else torch.as_tensor(other).detach().cpu().double()
+        beside = other.ids if isinstance(other, Weights) else torch.as_tensor(numbers(other))
         ids, beside = self._spread(x.ids, beside)
         if not bool((beside == beside[:1]).all()):
             raise self.misfit("adds or multiplies by numbers that differ from row to row")
@@ -364,6 +364,6 @@ def weight_shape(value: Any) -> tuple[int, ...]:
 
 
 def numbers(value: Any) -> Array:
-    """A constant tensor in double precision."""
-    found: Array = value.detach().cpu().double().numpy()
+    """A constant, tensor or number, in double precision."""
+    found: Array = value.detach().cpu().double().numpy() if hasattr(value, "detach") else np.asarray(value, dtype=float)
     return found
