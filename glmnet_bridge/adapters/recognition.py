@@ -29,7 +29,7 @@ def reader(model: Any) -> str | None:
     """The module that reads this model, or None."""
     if isinstance(model, str | os.PathLike):
         return FILES.get(Path(model).suffix.lower())
-    if isinstance(model, tuple | Mapping):
+    if isinstance(model, tuple | Mapping) and len(model):
         return "weights"
     for kind in type(model).__mro__:
         found = READERS.get(kind.__module__.split(".")[0])

@@ -14,6 +14,7 @@ from typing import Any
 
 from glmnet_bridge.adapters.torch_graphs import Graph
 from glmnet_bridge.adapters.torch_operations import run
+from glmnet_bridge.adapters.torch_steps import finish
 from glmnet_bridge.adapters.torch_walks import Misfit, Walk
 from glmnet_bridge.adapters.torch_weights import Book
 from glmnet_bridge.adapters.wirings import Wire
@@ -62,7 +63,7 @@ def _tried(graph: Graph, book: Book, shapes: Sequence[tuple[Shape, ...]]) -> tup
     for each in shapes:
         walk = Walk(graph, book, each)
         try:
-            found.append(Way(walk, each, *walk.finish(run(walk))))
+            found.append(Way(walk, each, *finish(walk, run(walk))))
         except ReadError as error:
             if walk.steps >= furthest:
                 furthest, reason = walk.steps, error

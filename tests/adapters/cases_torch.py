@@ -1,4 +1,4 @@
-"""Cases of PyTorch: live modules and weights with their architecture, trained to the end in double precision, or planted."""
+"""Cases of PyTorch: live modules, and weights with their architecture; trained to the end, or planted."""
 
 from __future__ import annotations
 
@@ -319,7 +319,9 @@ def regression() -> Case:
 
 def compiled() -> Case:
     found = plain()
-    return Case(torch.compile(found.network, backend="eager"), found.formula, found.inputs, optimal=True, relations=SAME)
+    return Case(
+        torch.compile(found.network, backend="eager"), found.formula, found.inputs, optimal=True, relations=SAME
+    )
 
 
 def single_precision() -> Case:
