@@ -213,7 +213,10 @@ def _linear_map(name: str) -> Callable[..., Units]:
         out = attempted(walk, lambda *each, **more: getattr(torch, name)(*each, **more), (eye, *args), kwargs)
         deep = kwargs.get("dim", kwargs.get("axis", args[0] if args else None))
         if deep is None or 0 in {at % eye.ndim for at in (deep if isinstance(deep, list | tuple) else [deep])}:
-            raise walk.refusal("goes over the rows of a batch", "Say which dimension: dim=1.")
+            raise walk.refusal(
+                "goes over the rows of a batch, so that a prediction depends on the rows beside it",
+                "Keep such numbers in a buffer, or say dim=1.",
+            )
         return steps.apply(walk, x, out.reshape(len(wire), -1).numpy(), out.shape[1:])
 
     return read

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import io
+import logging
 import os
 import re
 import traceback
@@ -19,7 +21,8 @@ from typing import Any
 
 from glmnet_bridge.errors import ReadError
 
-FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)(?:\n    (?!File)\s*(.+))?')
+IN_PLACE = frozenset({"setitem", "__setitem__", "iadd", "isub", "imul", "itruediv"})
+FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)(?:\n    (?!File)\s*(.+))?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,16 @@ def by_export(module: Any, examples: Sequence[Any]) -> Graph:
     """
     import torch
 
+    disabled = logging.root.manager.disable
     try:
-        program = torch.export.export(module, tuple(examples), strict=False)
+        logging.disable(logging.CRITICAL)  # its failures are told here, in words
+        with contextlib.redirect_stderr(io.StringIO()):
+            program = torch.export.export(module, tuple(examples), strict=False)
     except Exception as error:
         decides = "DataDependent" in type(error).__name__ or "data-dependent" in str(error).lower()
         raise NoGraph(_words(error), decides) from error
+    finally:
+        logging.disable(disabled)
     values: dict[str, Any] = {}
     for spec in program.graph_signature.input_specs:
         if spec.target is not None:
@@ -143,13 +151,26 @@ def by_export(module: Any, examples: Sequence[Any]) -> Graph:
 
 
 def _needed(graph: Any) -> tuple[Any, ...]:
-    """The nodes that the output depends on."""
+    """The nodes that the output depends on, and those that change what it may depend on."""
     wanted, kept = set(), []
     for node in reversed(list(graph.nodes)):
-        if node.op == "output" or node in wanted:
+        if node.op == "output" or node in wanted or changes(node):
             kept.append(node)
             wanted.update(node.all_input_nodes)
     return tuple(kept[::-1])
+
+
+def changes(node: Any) -> bool:
+    """Whether a function or method changes in place what it is given."""
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "").split(".")[0]
+    if node.op not in ("call_function", "call_method"):
+        return False
+    ends = name.endswith("_") and not name.startswith("_")
+    return (
+        name in ("setitem", "__setitem__", "iadd", "isub", "imul", "itruediv")
+        or ends
+        or bool(node.kwargs.get("inplace"))
+    )
 
 
 def place(trace: str | None) -> str:

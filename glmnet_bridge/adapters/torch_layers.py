@@ -10,6 +10,11 @@ from glmnet_bridge.adapters.torch_functions import batch_norm, dropout, end, hid
 from glmnet_bridge.adapters.torch_walks import Walk, attempted
 from glmnet_bridge.adapters.torch_weights import Units
 
+KNOWN_LAYERS = (
+    "Linear, BatchNorm1d, Embedding, Dropout, Identity, Flatten, ReLU, LeakyReLU, Sigmoid, Tanh, and at the end "
+    "Softmax, LogSoftmax, LogSigmoid"
+)
+
 
 def layer(walk: Walk, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What a layer makes of its inputs."""
@@ -23,7 +28,7 @@ def layer(walk: Walk, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     if read is None:
         raise walk.refusal(
             "is not read",
-            f"Layers that are: {', '.join(LAYERS)}. Give what it computes as inputs of the network, or leave it out.",
+            f"Layers that are: {KNOWN_LAYERS}. Give what it computes as inputs of the network, or leave it out.",
         )
     if args and not isinstance(args[0], Units):
         raise walk.refusal("is given something that depends on no input")

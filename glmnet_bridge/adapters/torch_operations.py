@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from glmnet_bridge.adapters.torch_functions import FUNCTIONS, KNOWN
-from glmnet_bridge.adapters.torch_graphs import Graph
+from glmnet_bridge.adapters.torch_graphs import Graph, changes
 from glmnet_bridge.adapters.torch_layers import layer
 from glmnet_bridge.adapters.torch_walks import Walk, attempted
 from glmnet_bridge.adapters.torch_weights import Units, Weights
@@ -79,9 +79,7 @@ def _in_place(walk: Walk, node: Any) -> bool:
     """Whether the operation changes what it is given, so that all who hold that see the change."""
     if walk.module is not None:
         return bool(getattr(walk.module, "inplace", False))
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    changes = name in ("iadd", "isub", "imul", "itruediv") or (name.endswith("_") and not name.startswith("_"))
-    return bool(changes or node.kwargs.get("inplace")) and bool(node.all_input_nodes)
+    return changes(node) and bool(node.all_input_nodes)
 
 
 def name_of(target: Any) -> tuple[str, bool]:
@@ -106,7 +104,7 @@ def _function(walk: Walk, node: Any, args: tuple[Any, ...], kwargs: dict[str, An
         return _move(walk, node, name, args, kwargs)
     if not units:
         raise walk.refusal(
-            "computes a weight from others", "Only weights that are used as they are have a place in the map."
+            "computes something from a weight alone", "Only weights that are used as they are have a place in the map."
         )
     read = FUNCTIONS.get(f"aten.{name}" if aten else name) or FUNCTIONS.get(name)
     if read is None:
@@ -143,6 +141,10 @@ def _attribute(walk: Walk, value: Any, name: str) -> Any:
 
 
 def _move(walk: Walk, node: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if name == "getitem" and isinstance(args[1], str):
+        raise walk.refusal(
+            f"takes {args[1]!r} out of a dict of inputs", "Wrap the module in one whose forward() names its inputs."
+        )
     if name in JOINS:
         first = args[0] if args else kwargs.pop("tensors")
         args = (_joined(walk, first), *args[1:])

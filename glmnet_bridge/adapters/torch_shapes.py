@@ -59,18 +59,18 @@ def way(graph: Graph, book: Book, widths: Widths) -> Way:
 def _tried(graph: Graph, book: Book, shapes: Sequence[tuple[Shape, ...]]) -> tuple[list[Way], Exception]:
     """The walks that go through; else the error of the one that came furthest."""
     found: list[Way] = []
-    furthest, reason = -1, ReadError("No shape of the inputs fits the module.")
+    reasons: list[tuple[bool, int, Exception]] = []  # a refusal says more than shapes that do not fit
     for each in shapes:
         walk = Walk(graph, book, each)
         try:
             found.append(Way(walk, each, *finish(walk, run(walk))))
         except ReadError as error:
-            if walk.steps >= furthest:
-                furthest, reason = walk.steps, error
+            reasons.append((True, walk.steps, error))
         except Misfit as error:
-            if walk.steps > furthest:
-                furthest, reason = walk.steps, ReadError(f"{error}. Its shapes do not fit together.")
-    return found, reason
+            reasons.append((False, walk.steps, ReadError(f"{error}. Its shapes do not fit together.")))
+    if reasons:
+        return found, max(reasons, key=lambda each: each[:2])[2]
+    return found, ReadError("No shape of the inputs fits the module.")
 
 
 def _settled(graph: Graph, found: list[Way]) -> Way:

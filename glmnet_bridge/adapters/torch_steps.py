@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from glmnet_bridge.adapters.torch_walks import END, Walk, numbers, weight_shape
+from glmnet_bridge.adapters.torch_walks import END, Walk, lower, numbers, weight_shape
 from glmnet_bridge.adapters.torch_weights import BATCH, Units, Weights
 from glmnet_bridge.adapters.wirings import Wire
 from glmnet_bridge.errors import ReadError
@@ -157,7 +157,7 @@ def finish(walk: Walk, value: Any) -> tuple[str, Wire]:
             f"forward() returns {given}; a network of one tensor is read. Wrap it in a module that returns the one."
         )
     wire, _ = walk.row(value)
-    kind, reads, makes, words = walk.tops.get(wire[0], ("linear", wire, wire, ""))
+    kind, reads, makes, words = walk.tops.get(wire[0], ("linear", (), (), ""))
     if wire == makes and kind in ("sigmoid", "tanh", "exponential", "log_sigmoid") and len(wire) > 1:
         raise ReadError(
             f"{words} ends the network in {len(wire)} units, each for a response of its own. Read them one by "
@@ -169,7 +169,7 @@ def finish(walk: Walk, value: Any) -> tuple[str, Wire]:
         kind, _, _, words = walk.tops.get(unit, ("", (), (), ""))
         if unit >= END or kind == "sigmoid":
             raise ReadError(
-                f"After {words} the network goes on without any weight, so that its output is no inverse link. "
+                f"After {lower(words)} the network goes on without any weight, so that its output is no inverse link. "
                 "Return the activation itself, or the values in front of it."
             )
     return "linear", wire

@@ -95,7 +95,7 @@ class Walk:
         for unit in wire:
             if unit >= END:
                 raise self.refusal(
-                    f"computes with the output of {self.tops[unit][3]}, which is read at the end of a network only"
+                    f"computes with the output of {lower(self.tops[unit][3])}, which is read at the end only"
                 )
         return wire, shape
 
@@ -147,7 +147,7 @@ class Walk:
         if again:
             raise ReadError(
                 f"Weight {self.book.entries(again[:1])[0]} is used more than once (a layer called twice, weights tied "
-                f"or repeated over units), which is not read: {self.what()[:1].lower()}{self.what()[1:]}. Give each "
+                f"or repeated over units), which is not read: {lower(self.what())}. Give each "
                 "use weights of its own."
             )
         self._used.update(ids)
@@ -166,6 +166,11 @@ def attempted(walk: Walk, function: Callable[..., Any], args: tuple[Any, ...], k
         return function(*args, **kwargs)
     except (RuntimeError, IndexError, TypeError, ValueError) as error:
         raise Misfit(f"{walk.what()}: {str(error).splitlines()[0]}") from error
+
+
+def lower(words: str) -> str:
+    """Words inside a sentence."""
+    return words[:1].lower() + words[1:]
 
 
 def raw_names(inputs: Sequence[str], widths: Sequence[int]) -> tuple[str, ...]:

@@ -97,10 +97,12 @@ class Book:
 
     def entries(self, ids: Sequence[int]) -> list[str]:
         """Names of weights, such as `fc.weight[0, 2]`."""
-        places = np.searchsorted(self.starts, ids, side="right") - 1
-        found = []
-        for number, at in zip(ids, places, strict=True):
-            shape = self._shapes[at]
-            index = np.unravel_index(number - self.starts[at], shape) if shape else ()
-            found.append(f"{self.names[at]}[{', '.join(map(str, index))}]" if shape else self.names[at])
+        numbers = np.asarray(ids, dtype=int)
+        places = np.searchsorted(self.starts, numbers, side="right") - 1
+        found = [""] * len(numbers)
+        for at in np.unique(places):
+            those = np.flatnonzero(places == at)
+            index = np.unravel_index(numbers[those] - self.starts[at], self._shapes[at] or (1,))
+            for place, *where in zip(those.tolist(), *(axis.tolist() for axis in index), strict=True):
+                found[place] = f"{self.names[at]}[{', '.join(map(str, where))}]" if self._shapes[at] else self.names[at]
         return found

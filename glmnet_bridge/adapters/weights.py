@@ -131,7 +131,9 @@ def _of_words(words: Sequence[str], state: dict[str, Any]) -> Foreign:
             f"The architecture ({' '.join(words) or 'empty'}) leaves out {listed(left)}. Name every layer of the "
             f"weights: {listed(stems)}."
         )
-    first = next(arrays[name] for name in arrays if name.rpartition(".")[0] == body[0])
+    first = max((arrays[name] for name in arrays if name.rpartition(".")[0] == body[0]), key=np.ndim, default=None)
+    if first is None:
+        raise ReadError(f"The architecture begins with {body[0]!r}; name a layer of the weights first.")
     wiring = Wiring([f"input {j + 1}" for j in range(first.shape[-1])])
     wire = wiring.inputs
     for step in steps:
