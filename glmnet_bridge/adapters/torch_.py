@@ -98,8 +98,8 @@ def _read(module: Any, book: Book, widths: Widths) -> Way | Probe:
         if first.decides or error.decides:
             raise ReadError(
                 f"forward() of {type(module).__name__} takes another way for other inputs, so that there is no one "
-                f"network to read: {first if first.decides else error}. Compute both ways and add them, or read the "
-                "part that is used."
+                f"network to read: {first if first.decides else error}. Make the part that is used a "
+                "module of its own, and give that."
             ) from error
         found = probe(module, book, given)
         if found is None:

@@ -61,7 +61,7 @@ def dropout(walk: Walk, x: Units, *rest: Any, **named: Any) -> Units:
 def leaky(walk: Walk, x: Units, negative_slope: float = 0.01, inplace: bool = False) -> Units:
     """A leaky ReLU, of the one slope that is read."""
     if negative_slope != 0.01:
-        raise walk.refusal(f"has slope {negative_slope:g}, which is not read; 0.01 is")
+        raise walk.refusal(f"has slope {negative_slope:g}, which is not read", "The default slope of 0.01 is.")
     return steps.activation(walk, x, "leaky_relu")
 
 

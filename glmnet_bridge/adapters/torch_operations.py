@@ -167,6 +167,8 @@ def _joined(walk: Walk, parts: Sequence[Any]) -> Any:
 def _bare(value: Any) -> Any:
     if isinstance(value, Units | Weights):
         return value.ids
+    if hasattr(value, "cpu"):
+        return value.cpu()  # where the numbers of units are
     if isinstance(value, dict):
         return {name: _bare(each) for name, each in value.items()}
     return type(value)(_bare(each) for each in value) if type(value) in (list, tuple) else value

@@ -84,7 +84,10 @@ class Walk:
         ids = value.ids
         good = ids.ndim > 0 and len(ids) == BATCH
         if not good or not bool(((ids - self._rows.reshape(BATCH, *[1] * (ids.ndim - 1))) == ids[:1]).all()):
-            raise self.refusal("mixes the rows of a batch, so that a prediction depends on the rows beside it")
+            raise self.refusal(
+                "mixes the rows of a batch, so that a prediction depends on the rows beside it",
+                "Check the shapes: (rows, 1) beside (rows,) spreads each row over all.",
+            )
         return tuple(ids[0].flatten().tolist()), tuple(ids.shape[1:])
 
     def fed(self, value: Units) -> tuple[Wire, tuple[int, ...]]:

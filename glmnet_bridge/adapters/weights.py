@@ -140,6 +140,12 @@ def _of_words(words: Sequence[str], state: dict[str, Any]) -> Foreign:
         wire = step.build(wiring, wire)
     network, theta, features = wiring.network(wire)
 
+    if activation not in ("linear", "softmax") and network.outputs > 1:
+        raise ReadError(
+            f"{words[-1]!r} ends the network in {network.outputs} units, each for a response of its own. Give the "
+            "weights of one of them."
+        )
+
     def forward(table: pd.DataFrame) -> Array:
         values = table.to_numpy(dtype=float)
         for step in steps:
