@@ -18,6 +18,7 @@ from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.torch_graphs import Graph, NoGraph, at_rest, by_export, by_trace, input_names
 from glmnet_bridge.adapters.torch_probes import Probe, probe
 from glmnet_bridge.adapters.torch_shapes import Way, Widths, examples, way
+from glmnet_bridge.adapters.torch_walks import lower
 from glmnet_bridge.adapters.torch_weights import Book
 from glmnet_bridge.errors import DataError, ReadError, listed
 from glmnet_bridge.mapping.raws import Intake
@@ -123,15 +124,18 @@ def _runner(
     """The module on frames of raw inputs, `(m, r)` to `(m, k)`."""
     import torch
 
+    near = np.float64 if book.example.dtype == torch.float64 else np.float32
+
     def forward(table: pd.DataFrame) -> Array:
         numbers = table.to_numpy(dtype=float)
         _check_codes(table, numbers, tables)
         given, start = [], 0
         for shape, counts in zip(shapes, whole, strict=True):
             width = shape[0] if shape else 1
-            part = torch.tensor(numbers[:, start : start + width])
+            # a copy, which the module may change; in one pass where numpy has the type
+            part = np.array(numbers[:, start : start + width], dtype=np.int64 if counts else near)
             dtype = torch.int64 if counts else book.example.dtype
-            given.append(part.reshape(len(table), *shape).to(book.example.device, dtype))
+            given.append(torch.from_numpy(part).reshape(len(table), *shape).to(book.example.device, dtype))
             start += width
         with at_rest(module):
             try:
@@ -152,7 +156,7 @@ def _check_codes(table: pd.DataFrame, numbers: Array, tables: Sequence[tuple[int
         bad = (column < 0) | (column >= levels) | (column != np.floor(column))
         if bad.any():
             raise DataError(
-                f"{table.columns[at].capitalize()} holds {column[bad][0]:g}, but {layer} has {levels} rows and takes "
+                f"Raw input {table.columns[at]!r} holds {column[bad][0]:g}, but {lower(layer)} has {levels} rows and takes "
                 f"the codes 0 to {levels - 1}. Check inputs=: which column holds these codes?"
             )
 

@@ -211,7 +211,7 @@ def test_a_width_that_nothing_says_is_asked_for():
     last = net(lambda self, x: self.a(x[:, :3]) + self.e(x[:, -1].long()), a=linear(3), e=nn.Embedding(3, 1))
     with pytest.raises(ReadError, match=r"The input has no width that the module says: 3, 4 would all do.*inputs="):
         torch_.read(last)
-    assert len(torch_.read(last, 4).intake.names) == 4
+    assert len(torch_.read(last, 4).intake.names) == len(torch_.read(last, {"x": 4}).intake.names) == 4
     br = gb.bridge(
         "low ~ age + dose + smoke + arm", FRAME, network=last.double(), inputs=["age", "dose", "smoke", "arm"]
     )
@@ -255,9 +255,11 @@ def test_inputs_that_do_not_belong_are_named():
 def test_codes_that_an_embedding_has_no_row_for_are_named():
     model = Tabular().double()
     model.emb = nn.Embedding(2, 2).double()
-    with pytest.raises(DataError, match=r"X_cat 1 holds 2, but Layer 'emb' \(Embedding\) has 2 rows.*0 to 1.*inputs="):
+    with pytest.raises(
+        DataError, match=r"Raw input 'x_cat 1' holds 2, but layer 'emb' \(Embedding\) has 2 rows.*0 to 1.*inputs="
+    ):
         gb.bridge("low ~ age", FRAME, network=model, inputs={"x_num": ["age", "dose"], "x_cat": ["arm"]})
-    with pytest.raises(DataError, match="X_cat 1 holds"):  # the numbers of another column
+    with pytest.raises(DataError, match="Raw input 'x_cat 1' holds"):  # the numbers of another column
         gb.bridge("low ~ age", FRAME, network=Tabular().double(), inputs={"x_num": ["age", "dose"], "x_cat": ["lwt"]})
 
 
@@ -428,6 +430,18 @@ def test_a_forward_that_decides_by_its_inputs_is_refused_with_its_line(capfd):
 def test_an_assignment_to_some_columns_is_refused():
     with pytest.raises(ReadError, match="fill_|copy_|setitem"):
         torch_.read(Assigns())
+
+
+def test_hidden_state_of_a_module_does_not_leak_into_its_reading():
+    """What forward() does in place to its inputs stays with the copy that it is fed."""
+
+    def forward(self, x):
+        x.mul_(2.0)
+        return torch.sigmoid(self.a(x))
+
+    br = gb.bridge(FORMULA, FRAME, network=net(forward, a=linear()).double(), inputs=COLUMNS)
+    assert br.agreement.rows < 1e-12
+    assert br.table.set_index("glm_term").relation["age"] == "scaled"
 
 
 def test_a_scripted_module_says_what_to_give():
