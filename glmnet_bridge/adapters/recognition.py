@@ -57,8 +57,8 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
     found = reader(model)
     if found is None and isinstance(model, str | os.PathLike):
         raise ArgumentError(
-            f"network={os.fspath(model)!r} is a {type(model).__name__}, and the path of no file that is read; those end in "
-            f"{', '.join(FILES)}. Load it with its own package, and give the model."
+            f"network={os.fspath(model)!r} is a {type(model).__name__}, and no path of a file that is read: "
+            f"those end in {', '.join(FILES)}. Load it with its own package, and give the model."
         )
     if found is None:
         kind = f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"

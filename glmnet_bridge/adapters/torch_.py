@@ -156,8 +156,8 @@ def _check_codes(table: pd.DataFrame, numbers: Array, tables: Sequence[tuple[int
         bad = (column < 0) | (column >= levels) | (column != np.floor(column))
         if bad.any():
             raise DataError(
-                f"Raw input {table.columns[at]!r} holds {column[bad][0]:g}, but {lower(layer)} has {levels} rows and takes "
-                f"the codes 0 to {levels - 1}. Check inputs=: which column holds these codes?"
+                f"Raw input {table.columns[at]!r} holds {column[bad][0]:g}, but {lower(layer)} has {levels} rows and "
+                f"takes the codes 0 to {levels - 1}. Check inputs=: which column holds these codes?"
             )
 
 

@@ -432,9 +432,7 @@ def test_an_assignment_to_some_columns_is_refused():
         torch_.read(Assigns())
 
 
-def test_hidden_state_of_a_module_does_not_leak_into_its_reading():
-    """What forward() does in place to its inputs stays with the copy that it is fed."""
-
+def test_a_forward_that_changes_its_inputs_in_place_changes_a_copy():
     def forward(self, x):
         x.mul_(2.0)
         return torch.sigmoid(self.a(x))
