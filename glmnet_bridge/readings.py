@@ -31,7 +31,7 @@ from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.fitting.trainings import Training, training
 from glmnet_bridge.mapping import feeds, unions, views
 from glmnet_bridge.mapping.checks import generalised_inverse_of_rank
-from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split, widths
 from glmnet_bridge.mapping.raws import feed_model
 from glmnet_bridge.mapping.recipes import UnionRecipe
 from glmnet_bridge.mapping.unions import CONSTANT, Union
@@ -122,7 +122,7 @@ def wish(
     """
     foreign = None
     if network is not None and not isinstance(network, Network):
-        foreign = recognition.read(network)
+        foreign = recognition.read(network, {"widths": widths(ask(inputs, functions))})
         network, start = foreign.network, foreign.theta if start is None else start
     if network is not None and activation is not None:
         raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")

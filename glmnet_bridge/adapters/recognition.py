@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from glmnet_bridge.adapters.foreigns import Foreign
@@ -17,17 +19,23 @@ READERS: dict[str, str] = {
     "statsmodels": "statsmodels_",
     "onnx": "onnx_",
     "onnxruntime": "onnx_",
+    "torch": "torch_",
 }
-# the ending of a file's name, and the module that reads it
-ENDINGS: dict[str, str] = {
+# the ending of a file, and the module that reads it
+FILES: dict[str, str] = {
     ".onnx": "onnx_",
+    ".safetensors": "weights",
+    ".pt": "weights",
+    ".pth": "weights",
 }
 
 
 def reader(model: Any) -> str | None:
     """The module that reads this model, or the file that it is a path of; or None."""
     if isinstance(model, str | os.PathLike):
-        return ENDINGS.get(os.path.splitext(os.fspath(model))[1].lower())
+        return FILES.get(Path(model).suffix.lower())
+    if isinstance(model, tuple | Mapping) and len(model):
+        return "weights"
     for kind in type(model).__mro__:
         found = READERS.get(kind.__module__.split(".")[0])
         if found is not None:
@@ -40,8 +48,9 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
 
     Parameters
     ----------
-    model : of a package in `READERS`
-    options : what the model does not say itself, by name: `loss`, `inputs` (widths by name)
+    model : of a package in `READERS`, the path of a file that ends as in `FILES`, or weights (see `weights`)
+    options : what a model may not say itself, by name; each reader is told what it takes: `widths` (how many
+        inputs the caller names, in all or by the network's input)
 
     Raises
     ------
@@ -53,8 +62,8 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
     found = reader(model)
     if found is None and isinstance(model, str | os.PathLike):
         raise ArgumentError(
-            f"network={os.fspath(model)!r} (a {type(model).__name__}) is no model, and no path of a file that is read: "
-            f"these end in {', '.join(ENDINGS)}."
+            f"network={os.fspath(model)!r} is a {type(model).__name__}, and no path of a file that is read: "
+            f"those end in {', '.join(FILES)}. Load it with its own package, and give the model."
         )
     if found is None:
         kind = f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
@@ -63,5 +72,6 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
             "built by hand (glmnet_bridge.model.networks)."
         )
     module = importlib.import_module(f"glmnet_bridge.adapters.{found}")
-    answer: Foreign = module.read(model, **(options or {}))
+    taken = inspect.signature(module.read).parameters
+    answer: Foreign = module.read(model, **{name: each for name, each in (options or {}).items() if name in taken})
     return answer

@@ -88,7 +88,10 @@ class Network:
         depth = np.zeros(len(self.inputs.names), dtype=int)
         for layer in self.layers:
             reads, keeps = paths(layer)
-            deepest = max((depth[j] for j in reads), default=0) + (layer.parameters > 0)
+            own, inner = int(layer.parameters > 0), bare(layer)
+            deepest = max((depth[j] for j in reads), default=0)
+            added = isinstance(inner, Gain) and not inner.gain  # a shift multiplies nothing
+            deepest = max(deepest, own) if added else deepest + own
             depth = np.r_[depth[list(keeps)], np.full(layer.outputs - len(keeps), deepest)]
         return self.affine and bool(depth.max(initial=0) <= 1)
 
