@@ -1,6 +1,7 @@
-"""The command line: `glmnet-bridge demo | fit | bridge | predict`.
+"""The command line: `glmnet-bridge demo | fit | bridge | read | predict`.
 
     glmnet-bridge fit data.csv "low ~ age + C(race)" --format html --out report.html
+    glmnet-bridge read model.onnx data.csv "low ~ age + C(race)" --inputs age,lwt
 
 Reads csv, tsv and parquet (`-` is csv from standard input), writes text, JSON or HTML.
 Exit codes: 0 fitted; 1 an error in the data or the model, said in one line; 2 wrong usage;
@@ -80,12 +81,24 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--train", help="train the network by sgd, momentum, adam, lbfgs or gd instead")
     network.add_argument("--epochs", type=int, help="with --train (default 50)")
     network.add_argument("--seed", type=int, help="with --train (default 0)")
+    _read_arguments(verbs.add_parser("read", help="a trained network as a GLM, term by term"))
     predict = verbs.choices["predict"]
     predict.add_argument("new", help="table with the rows to predict")
     predict.add_argument("--kind", default="mean", help="mean, link or class")
     for each in verbs.choices.values():
         each.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
+
+
+def _read_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a .keras, .onnx, .safetensors, .pt or, with --trust, .joblib file")
+    _model_arguments(parser, _read)
+    parser.set_defaults(family=None)  # the network says it, where it can
+    parser.add_argument(
+        "--inputs", help="what the network is fed: names with commas between, or a formula like 'x + g'"
+    )
+    parser.add_argument("--architecture", help="layers of bare weights by name, such as 'fc1 relu fc2 sigmoid'")
+    parser.add_argument("--trust", action="store_true", help="load a .joblib or .pkl file, which can run any code")
 
 
 def _model_arguments(parser: argparse.ArgumentParser, run: Any) -> None:
@@ -145,6 +158,36 @@ def _bridge(options: argparse.Namespace) -> int:
     bridge = bridges.bridge(options.formula, _table(options.data), **_given(options), **training)
     _write(options, bridge, bridge.glm)
     return max(_code(bridge.glm), _code(bridge.network))
+
+
+def _read(options: argparse.Namespace) -> int:
+    network: Any = _model(options.model, options.trust)
+    if options.architecture:
+        network = (options.architecture.replace(",", " "), network)
+    inputs = options.inputs
+    if inputs is not None and ("," in inputs or not any(mark in inputs for mark in "+*:(")):
+        inputs = [name.strip() for name in inputs.split(",") if name.strip()]
+    bridge = bridges.bridge(options.formula, _table(options.data), network=network, inputs=inputs, **_given(options))
+    _write(options, bridge, bridge.glm)
+    return _code(bridge.glm)
+
+
+def _model(path: str, trust: bool) -> Any:
+    """The model in a file: its path, which a reader opens without running anything; or what is unpickled on request."""
+    if not Path(path).exists():
+        raise DataError(f"{path}: there is no such file.")
+    if not path.endswith((".joblib", ".pkl", ".pickle")):
+        return path
+    if not trust:
+        raise ArgumentError(
+            f"{path} is a pickle, and loading one runs whatever code it holds. If you made it yourself or trust who "
+            "did, add --trust; else ask for an .onnx file."
+        )
+    try:
+        import joblib
+    except ImportError as error:
+        raise missing_extra("joblib", "sklearn") from error
+    return joblib.load(path)
 
 
 def _predict(options: argparse.Namespace) -> int:

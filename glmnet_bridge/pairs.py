@@ -85,8 +85,7 @@ class Bridge:
             mle, errors = self.union.params.to_numpy(), self.union.bse.to_numpy()
             past = units.skipped(found.model.network, found.theta)
             return tables.uncharted_table(self.union.names, mle, errors, found.model.network, found.theta, past)
-        penalised = found.model.penalty.strength > 0
-        return tables.term_table(self.correspondence, self.distances, found.theta, penalised)
+        return tables.term_table(self.correspondence, self.distances, found.theta, self._aim_word)
 
     @functools.cached_property
     def links(self) -> pd.DataFrame:
@@ -113,7 +112,7 @@ class Bridge:
         """What the map says, in one paragraph."""
         if self.correspondence is None or self.distances is None:
             return self._uncharted()
-        penalty, told = self.network.estimate.model.penalty, self.telling_causes
+        told = self.telling_causes
         extra = None if self.constrained is None else self.constrained.deviance - self.union.deviance
         return verdicts.verdict(
             verdicts.Case(
@@ -121,7 +120,8 @@ class Bridge:
                 apart=self.distances,
                 shared=self.glm.estimate is self.network.estimate,
                 outcome=self.union.outcome,
-                penalty=repr(penalty) if penalty.strength > 0 else "",
+                penalty=self._penalty,
+                other="" if self.training is None else self.training.other,
                 constrained=extra,
                 learnt=self.network.estimate.trace.method != "none",
                 causes=tuple(zip(told["cause"], told["share"], strict=True)),
@@ -162,6 +162,21 @@ class Bridge:
         if self.distances is None or not self.distances.joint > distances.AT_OPTIMUM:
             return NO_CAUSES.copy()
         return self.causes[self.causes["share"].abs() >= 5e-4]
+
+    @property
+    def _penalty(self) -> str:
+        """The penalty of the network's training in words, or ""."""
+        if self.training is not None:
+            return self.training.penalty if self.training.penalised else ""
+        penalty = self.network.estimate.model.penalty
+        return repr(penalty) if penalty.strength > 0 else ""
+
+    @property
+    def _aim_word(self) -> str:
+        """What the training aimed at beside the likelihood, as a status: "penalised", "other loss" or ""."""
+        if self._penalty:
+            return "penalised"
+        return "other loss" if self.training is not None and self.training.other else ""
 
     def _uncharted(self) -> str:
         network = self.network.estimate.model.network

@@ -50,6 +50,18 @@ class Training:
     weights: Array | None = None
     precision: float = float(np.finfo(float).eps)
 
+    @property
+    def penalised(self) -> bool:
+        """Whether some weight has a penalty."""
+        return bool(self.l1.any() or self.l2.any())
+
+    @property
+    def other(self) -> str:
+        """What else than the likelihood, in words, the training aimed at; or ""."""
+        parts = [f"label smoothing {self.smoothing:g}"] if self.smoothing else []
+        parts += ["class weights"] if self.weights is not None else []
+        return " with ".join([*([self.loss] if self.loss else []), *parts])
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
