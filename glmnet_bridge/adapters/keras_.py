@@ -1,0 +1,116 @@
+"""Keras 3: live Sequential and Functional models, read from their public configuration and weights."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.adapters.keras_configs import dtype
+from glmnet_bridge.adapters.keras_graphs import FUNCTIONAL, MODELS, Config, Graph, Store, Weight, graph, is_layer
+from glmnet_bridge.adapters.keras_layers import walk
+from glmnet_bridge.adapters.keras_readings import assemble, checked, logits_too
+from glmnet_bridge.errors import ReadError
+
+Array = np.ndarray
+
+
+def read(model: Any) -> Foreign:
+    """A live model as a network.
+
+    Raises
+    ------
+    ReadError
+        naming the layer that cannot be read, or what the model lacks
+    """
+    import keras
+
+    kind = _kind(model)
+    found = graph({"class_name": kind, "config": model.get_config()}, _Live(model))
+    epsilon = float(keras.config.epsilon())
+    walked = walk(found, epsilon)
+    optimiser = getattr(model, "optimizer", None)
+    compiled = model.get_compile_config() if getattr(model, "compiled", False) else {}
+
+    def forward(table: pd.DataFrame) -> Array:
+        matrix = checked(walked, table)
+        return np.asarray(_outputs(model, found, matrix), dtype=float).reshape(len(matrix), -1)
+
+    return assemble(
+        f"Keras {kind} model",
+        found,
+        walked,
+        compiled or {},
+        logits_too(forward, walked, compiled or {}),
+        steps=None if optimiser is None else int(optimiser.iterations),
+        precision=_precision(found),
+    )
+
+
+def _kind(model: Any) -> str:
+    """Functional or Sequential; anything else has no graph."""
+    kinds = [kind.__name__ for kind in type(model).__mro__ if kind.__module__.split(".")[0] == "keras"]
+    found = next((kind for kind in kinds if kind in MODELS), None)
+    own = type(model).__name__
+    if "Model" not in kinds:
+        raise ReadError(f"network= is a keras {own}, not a model. Give a Functional or Sequential model.")
+    if found is None or "call" in vars(type(model)) and type(model).__module__.split(".")[0] != "keras":
+        raise ReadError(f"{own} {model.name!r} is a subclass of keras.Model: its graph is Python code. {FUNCTIONAL}")
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Live(Store):
+    """Arrays of a layer, or of a model's layers."""
+
+    layer: Any
+
+    def inside(self, entries: Sequence[Config]) -> list[Store]:
+        """By name, which is unique within a model."""
+        by_name = {each.name: each for each in self.layer.layers}
+        return [_Live(by_name.get(each["config"]["name"]) if is_layer(each) else None) for each in entries]
+
+    def weights(self, names: Sequence[str]) -> list[Weight]:
+        """In the order in which the layer made them."""
+        import keras
+
+        variables = self.layer.weights
+        return [
+            Weight(each.path, keras.ops.convert_to_numpy(each), id(each))
+            for _, each in zip(names, variables, strict=False)
+        ]
+
+
+def _outputs(model: Any, found: Graph, matrix: Array) -> Array:
+    """The model itself, in inference mode and without a gradient."""
+    import keras
+
+    inputs = found.split(matrix)
+    quiet: Any = contextlib.nullcontext()
+    if keras.backend.backend() == "torch":
+        import torch
+
+        quiet = torch.no_grad()
+    with quiet:
+        out: Array = keras.ops.convert_to_numpy(model(_nested(found.structure, inputs), training=False))
+    return out
+
+
+def _nested(structure: Any, inputs: dict[str, Array]) -> Any:
+    """The inputs, nested as the model takes them."""
+    if isinstance(structure, dict):
+        return {key: _nested(each, inputs) for key, each in structure.items()}
+    if isinstance(structure, list):
+        return [_nested(each, inputs) for each in structure]
+    return inputs[structure]
+
+
+def _precision(found: Graph) -> float:
+    """Machine epsilon of the coarsest type on the way."""
+    types = {dtype(node) for node in found.nodes if node.layer}
+    return max(float(np.finfo(kind).eps) for kind in ("float64", *types) if kind.startswith("float"))
