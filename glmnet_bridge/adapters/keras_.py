@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,25 +32,33 @@ def read(model: Any) -> Foreign:
     import keras
 
     kind = _kind(model)
-    found = graph({"class_name": kind, "config": model.get_config()}, _Live(model))
+    config, compiled = _configurations(model)
+    found = graph({"class_name": kind, "config": config}, _Live(model))
     epsilon = float(keras.config.epsilon())
     walked = walk(found, epsilon)
     optimiser = getattr(model, "optimizer", None)
-    compiled = model.get_compile_config() if getattr(model, "compiled", False) else {}
 
     def forward(table: pd.DataFrame) -> Array:
         matrix = checked(walked, table)
-        return np.asarray(_outputs(model, found, matrix), dtype=float).reshape(len(matrix), -1)
+        return _outputs(model, found, matrix).reshape(len(matrix), -1)
 
     return assemble(
         f"Keras {kind} model",
         found,
         walked,
-        compiled or {},
-        logits_too(forward, walked, compiled or {}),
+        compiled,
+        logits_too(forward, walked, compiled),
         steps=None if optimiser is None else int(optimiser.iterations),
         precision=_precision(found),
     )
+
+
+def _configurations(model: Any) -> tuple[Config, Config]:
+    """What the model says of its layers, and of what it was compiled with."""
+    with warnings.catch_warnings():  # of writing it to a file, which nobody does here
+        warnings.simplefilter("ignore")
+        compiled = model.get_compile_config() if getattr(model, "compiled", False) else None
+        return model.get_config(), compiled or {}
 
 
 def _kind(model: Any) -> str:
@@ -77,13 +86,8 @@ class _Live(Store):
 
     def weights(self, names: Sequence[str]) -> list[Weight]:
         """In the order in which the layer made them."""
-        import keras
-
-        variables = self.layer.weights
-        return [
-            Weight(each.path, keras.ops.convert_to_numpy(each), id(each))
-            for _, each in zip(names, variables, strict=False)
-        ]
+        pairs = zip(names, self.layer.weights, strict=False)
+        return [Weight(each.path, _numbers(each.value), id(each)) for _, each in pairs]
 
 
 def _outputs(model: Any, found: Graph, matrix: Array) -> Array:
@@ -97,8 +101,16 @@ def _outputs(model: Any, found: Graph, matrix: Array) -> Array:
 
         quiet = torch.no_grad()
     with quiet:
-        out: Array = keras.ops.convert_to_numpy(model(_nested(found.structure, inputs), training=False))
-    return out
+        return _numbers(model(_nested(found.structure, inputs), training=False))
+
+
+def _numbers(tensor: Any) -> Array:
+    """A tensor of any backend in double precision."""
+    import keras
+
+    if hasattr(tensor, "detach"):  # torch: numpy 2 warns of the way that Keras takes
+        return np.asarray(tensor.detach().cpu().double().numpy())
+    return np.asarray(keras.ops.convert_to_numpy(tensor), dtype=float)
 
 
 def _nested(structure: Any, inputs: dict[str, Array]) -> Any:

@@ -50,7 +50,8 @@ def read(path: str | os.PathLike[str]) -> Foreign:
 
     def forward(table: pd.DataFrame) -> Array:
         matrix = checked(walked, table)
-        return np.asarray(keras_numbers.run(found, found.split(matrix)), dtype=float).reshape(len(matrix), -1)
+        out = keras_numbers.run(found, found.split(matrix, coarse=False))
+        return np.asarray(out, dtype=float).reshape(len(matrix), -1)
 
     read_ = assemble(
         f"Keras {kind} model in a file",

@@ -98,14 +98,15 @@ class Graph:
         """Raw inputs of each of the model's inputs."""
         return tuple(int(np.prod(self.nodes[at].shape, dtype=int)) for at in self.inputs)
 
-    def split(self, matrix: Array) -> dict[str, Array]:
-        """Raw inputs `(m, r)` as the model's inputs, by name, each `(m, *shape)` in its own type."""
+    def split(self, matrix: Array, coarse: bool = True) -> dict[str, Array]:
+        """Raw inputs `(m, r)` as the model's inputs, by name, each `(m, *shape)`; `coarse` rounds to their own type."""
         out, start = {}, 0
         for at, width in zip(self.inputs, self.widths, strict=True):
             node = self.nodes[at]
             part = matrix[:, start : start + width].reshape(len(matrix), *node.shape)
             kind = str(node.config.get("dtype") or "float32")
-            out[node.name] = part.astype(kind if kind in np.sctypeDict else "float32")
+            kind = kind if kind in np.sctypeDict else "float32"
+            out[node.name] = part.astype(kind) if coarse or not kind.startswith("float") else part
             start += width
         return out
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import scipy
 
-from glmnet_bridge.adapters.keras_configs import activation, moments, number
+from glmnet_bridge.adapters.keras_configs import activation, dtype, moments, number
 from glmnet_bridge.adapters.keras_graphs import Graph, Node, Ref
 from glmnet_bridge.adapters.keras_shapes import SHAPES
 
@@ -90,8 +90,8 @@ def _category(node: Node, x: Array) -> Array:
 
 
 def _discretization(node: Node, x: Array) -> Array:
-    edges = np.asarray(node.config["bin_boundaries"], dtype=x.dtype)
-    bins = np.digitize(x, edges)
+    edges = np.asarray(node.config["bin_boundaries"], dtype=dtype(node))
+    bins = np.digitize(x.astype(edges.dtype), edges)
     if node.config.get("output_mode", "int") == "int":
         return bins
     return np.asarray(bins == np.arange(len(edges) + 1), dtype=float)
