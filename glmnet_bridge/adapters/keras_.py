@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
-from glmnet_bridge.adapters.keras_configs import dtype
 from glmnet_bridge.adapters.keras_graphs import FUNCTIONAL, MODELS, Config, Graph, Store, Weight, graph, is_layer
 from glmnet_bridge.adapters.keras_layers import walk
 from glmnet_bridge.adapters.keras_readings import assemble, checked, logits_too
@@ -49,7 +48,7 @@ def read(model: Any) -> Foreign:
         compiled,
         logits_too(forward, walked, compiled),
         steps=None if optimiser is None else int(optimiser.iterations),
-        precision=_precision(found),
+        precision=_precision(model),
     )
 
 
@@ -122,7 +121,21 @@ def _nested(structure: Any, inputs: dict[str, Array]) -> Any:
     return inputs[structure]
 
 
-def _precision(found: Graph) -> float:
-    """Machine epsilon of the coarsest type on the way."""
-    types = {dtype(node) for node in found.nodes if node.layer}
-    return max(float(np.finfo(kind).eps) for kind in ("float64", *types) if kind.startswith("float"))
+def _precision(model: Any) -> float:
+    """Machine epsilon of the coarsest type on the way; a model casts what it is fed to its own type, too."""
+    import keras
+
+    # Keras multiplies matrices in single precision even where all layers say float64: result_type says so
+    kinds = {keras.backend.result_type(kind, kind) for kind in ("float64", *_types(model))}
+    return max(_EPSILON[kind] for kind in kinds)
+
+
+def _types(layer: Any) -> Iterator[str]:
+    kind = str(layer.dtype if type(layer).__name__ == "InputLayer" else layer.compute_dtype)
+    if kind in _EPSILON:
+        yield kind
+    for each in getattr(layer, "layers", ()):
+        yield from _types(each)
+
+
+_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
