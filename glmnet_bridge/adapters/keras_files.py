@@ -13,7 +13,7 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,16 @@ def read(path: str | os.PathLike[str]) -> Foreign:
         out = keras_numbers.run(found, found.split(matrix, coarse=False))
         return np.asarray(out, dtype=float).reshape(len(matrix), -1)
 
-    read_ = assemble(
+    unrun = "Keras itself was not run: the reading is compared with the file's graph as numpy computes it."
+    return assemble(
         f"Keras {kind} model in a file",
         found,
-        walked,
+        replace(walked, folded=(*walked.folded, unrun)),
         compiled,
         logits_too(forward, walked, compiled),
         steps=store.steps(),
         precision=float(np.finfo(float).eps),
     )
-    return read_
 
 
 def _opened(path: Path) -> tuple[Any, bytes]:

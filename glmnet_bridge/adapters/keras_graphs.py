@@ -153,7 +153,7 @@ class _Builder:
         self.nodes: list[Node] = []
         self.inputs: list[int] = []
         self.structure: Any = None
-        self.seen: dict[object, str] = {}
+        self.seen: set[object] = set()
 
     def model(self, entry: Config, store: Store, given: Any, frozen: bool) -> list[Ref]:
         """The outputs of a model that is called with `given`; None for the whole."""
@@ -240,8 +240,9 @@ class _Builder:
         names = weight_names(kind, config)
         for name, weight in zip(names, store.weights(names) if names else (), strict=False):
             weights[name] = weight
-            if self.seen.setdefault(weight.key, node.label) != node.label or again:
+            if weight.key in self.seen or again:
                 raise _twice(node.label)
+            self.seen.add(weight.key)
         if len(weights) < len(names):
             raise ReadError(
                 f"{node.label} has {len(weights)} arrays where {', '.join(names)} are expected. It was never built, "

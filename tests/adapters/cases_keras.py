@@ -61,21 +61,27 @@ def trained(model: Any, inputs: Any, response: Any, loss: Any) -> Any:
     import torch
     from keras.src.backend.common import dtypes
 
-    planted(model, size=0.01)
+    planted(model, size=0.3)  # away from 0, which is a saddle where layers are stacked
     tensors = torch.utils._pytree.tree_map(torch.as_tensor, inputs)
     target = torch.as_tensor(np.array(response, dtype=float)).reshape(-1, 1)
     weights = [variable.value for variable in model.trainable_variables]
-    learner = torch.optim.LBFGS(weights, max_iter=4000, history_size=40, tolerance_grad=1e-13, tolerance_change=0.0)
-    learner.param_groups[0]["line_search_fn"] = "strong_wolfe"
 
     def value() -> Any:
-        learner.zero_grad()
+        for weight in weights:
+            weight.grad = None
         found = loss(target, model(tensors, training=False)).mean()
         found.backward()
         return found
 
     with mock.patch.dict(dtypes.BIT64_TO_BIT32_DTYPE, float64="float64"):
-        learner.step(value)
+        for _ in range(20):  # a search that stalls begins anew
+            options = {"tolerance_grad": 1e-12, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
+            torch.optim.LBFGS(weights, max_iter=60, history_size=30, **options).step(value)
+            value()
+            if max(float(weight.grad.abs().max()) for weight in weights) < 1e-10:
+                break
+    for weight in weights:
+        weight.grad = None
     return model
 
 
@@ -270,14 +276,18 @@ def hidden() -> Case:
     return Case(planted(keras().Model(x, out), size=0.05), "low ~ age + dose")
 
 
+@functools.cache
 def doubled(build: Callable[[], Case]) -> Case:
     """The case with weights in double precision, whatever the session's own is."""
-    before = keras().config.floatx()
-    keras().config.set_floatx("float64")
+    config = keras().config
+    floatx, policy = config.floatx(), config.dtype_policy()
+    config.set_floatx("float64")
+    config.set_dtype_policy("float64")
     try:
         return build()
     finally:
-        keras().config.set_floatx(before)
+        config.set_floatx(floatx)
+        config.set_dtype_policy(policy)
 
 
 def live(build: Callable[[], Case]) -> Case:
