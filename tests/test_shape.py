@@ -47,6 +47,7 @@ STAGES = (
 # Loaded on use, inside the function that needs them.
 HEAVY = (
     "dask",
+    "h5py",
     "IPython",
     "jinja2",
     "keras",

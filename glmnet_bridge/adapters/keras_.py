@@ -66,7 +66,10 @@ def _kind(model: Any) -> str:
     found = next((kind for kind in kinds if kind in MODELS), None)
     own = type(model).__name__
     if "Model" not in kinds:
-        raise ReadError(f"network= is a keras {own}, not a model. Give a Functional or Sequential model.")
+        raise ReadError(
+            f"network= is a keras {own}, not a model. Give a Functional or Sequential model (of a "
+            "scikit-learn wrapper, its .model_)."
+        )
     if found is None or "call" in vars(type(model)) and type(model).__module__.split(".")[0] != "keras":
         raise ReadError(f"{own} {model.name!r} is a subclass of keras.Model: its graph is Python code. {FUNCTIONAL}")
     return found

@@ -44,8 +44,13 @@ def read(path: str | os.PathLike[str]) -> Foreign:
     kind = entry["class_name"]
     if kind not in MODELS and "layers" not in entry["config"]:
         raise ReadError(f"{path} holds a {kind}, a subclass of keras.Model: its graph is Python code. {FUNCTIONAL}")
-    found = graph(entry, store)
-    walked = walk(found)
+    try:
+        found = graph(entry, store)
+        walked = walk(found)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ReadError(
+            f"The configuration in {str(path)!r} is not one that Keras 3 writes ({type(error).__name__}: {error})."
+        ) from error
     compiled = entry.get("compile_config") or {}
 
     def forward(table: pd.DataFrame) -> Array:
@@ -71,10 +76,11 @@ def _opened(path: Path) -> tuple[Any, bytes]:
         raise ReadError(f"There is no file {str(path)!r}.")
     try:
         with zipfile.ZipFile(path) as archive:
-            version = json.loads(archive.read("metadata.json")).get("keras_version", "")
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
             entry = json.loads(archive.read("config.json"))
+            entry["class_name"], entry["config"].get("name")
             content = archive.read(WEIGHTS)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+    except (zipfile.BadZipFile, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ReadError(
             f"{str(path)!r} is no Keras 3 file ({error}). Write it with model.save('name.keras')."
         ) from None

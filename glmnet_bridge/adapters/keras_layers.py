@@ -32,7 +32,10 @@ WHY = {
     "GroupNormalization": "divides each row by its own spread",
     "UnitNormalization": "divides each row by its own length",
     "Lambda": "runs Python code",
-    "StringLookup": "takes strings (keep categories in the formula, and train the network on their codes)",
+    **dict.fromkeys(
+        ("StringLookup", "IntegerLookup", "Hashing", "TextVectorization"),
+        "looks values up (keep categories in the formula, and train the network on their codes or indicators)",
+    ),
 }
 
 

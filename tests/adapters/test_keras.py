@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -141,6 +142,17 @@ def test_frozen_layers_are_fixed_numbers():
     found = recognition.read(model)
     assert not any("still" in entry for entry in found.network.entries)
     assert "Dense 'still' is frozen (trainable=False): its weights are taken as fixed numbers." in found.folded
+
+
+def test_frozen_normalisation_and_tables_are_fixed_numbers():
+    code = entry(1, "site", "int32")
+    table, norm = layers().Embedding(4, 2, name="table"), layers().BatchNormalization(name="bn")
+    model = planted(keras().Model(code, dense(1, "sigmoid")(norm(layers().Flatten()(table(code))))))
+    table.trainable = norm.trainable = False
+    found = gb.bridge("low ~ site", CODED, network=model, inputs=["site"])
+    assert len(found.foreign.theta) == 3
+    assert sum("is frozen" in each for each in found.foreign.folded) == 2
+    assert found.agreement.rows < 1e-6
 
 
 def test_a_model_frozen_as_a_whole_is_read_as_learnt():
@@ -463,9 +475,9 @@ def test_what_cannot_be_read_is_refused_by_name(name):
 # --- files --------------------------------------------------------------------------------------
 
 
-def changed(tmp_path: Path, change: Any) -> str:
+def changed(tmp_path: Path, change: Any, whole: str | None = None) -> str:
     """A file whose parts (name -> bytes) were changed."""
-    with zipfile.ZipFile(saved(unit(), "changed")) as archive:
+    with zipfile.ZipFile(whole or saved(unit(), "changed")) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     change(parts)
     path = tmp_path / "changed.keras"
@@ -530,6 +542,26 @@ def test_damaged_files_are_refused(name, tmp_path):
     change, words = DAMAGED[name]
     with pytest.raises(ReadError, match=words):
         recognition.read(changed(tmp_path, change))
+
+
+def test_configurations_that_keras_never_wrote_are_refused(tmp_path):
+    """Whatever entry is missing, the answer is a sentence, or the model itself."""
+    whole = saved(unit(layers().BatchNormalization()), "whole")
+    with zipfile.ZipFile(whole) as archive:
+        text = archive.read("config.json").decode()
+    outcomes = []
+    for key in sorted(set(re.findall(r'"(\w+)":', text))):
+        path = changed(tmp_path, lambda parts, key=key: parts.update(without(text, key)), whole)
+        try:
+            outcomes.append(len(recognition.read(path).theta))
+        except ReadError as error:
+            outcomes.append(str(error))
+    assert 7 in outcomes
+    assert sum("is not one that Keras 3 writes" in str(each) for each in outcomes) >= 3
+
+
+def without(text: str, key: str) -> dict[str, bytes]:
+    return {"config.json": text.replace(f'"{key}":', '"gone":').encode()}
 
 
 def test_paths_that_are_no_models(tmp_path):
