@@ -49,7 +49,7 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
         for a model of a known package that is no network that can be read
     """
     found = reader(model)
-    if found is None and isinstance(model, str | os.PathLike):
+    if found is None and isinstance(model, str | os.PathLike) and Path(model).suffix:
         raise ArgumentError(
             f"network={os.fspath(model)!r} is no file that is read; those end in {', '.join(FILES)}. Load it with its "
             "own package, and give the model."
@@ -57,8 +57,8 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
     if found is None:
         kind = f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
         raise ArgumentError(
-            f"network= is a {kind}, which is not read. Give a fitted model of {', '.join(READERS)}, or a Network "
-            "built by hand (glmnet_bridge.model.networks)."
+            f"network= is a {kind}, which is not read. Give a fitted model of {', '.join(READERS)}, a file "
+            f"that ends in {', '.join(FILES)}, or a Network built by hand (glmnet_bridge.model.networks)."
         )
     module = importlib.import_module(f"glmnet_bridge.adapters.{found}")
     answer: Foreign = module.read(model, **(options or {}))
