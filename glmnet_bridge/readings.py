@@ -32,7 +32,7 @@ from glmnet_bridge.fitting.trainings import Training, training
 from glmnet_bridge.mapping import feeds, unions, views
 from glmnet_bridge.mapping.checks import generalised_inverse_of_rank
 from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split, widths
-from glmnet_bridge.mapping.raws import feed_model
+from glmnet_bridge.mapping.raws import feed_model, own_names
 from glmnet_bridge.mapping.recipes import UnionRecipe
 from glmnet_bridge.mapping.unions import CONSTANT, Union
 from glmnet_bridge.model import families
@@ -172,8 +172,7 @@ def extended(formula: Any, data: Any, wanted: Wish, functions: Any) -> Any:
     columns = set(frames.as_frame(data).columns)
     names = asked.variables(columns)
     if asked.nothing and wanted.foreign is not None:
-        intake = wanted.foreign.intake
-        read = (split(name, columns)[0] for name in intake.names if intake.named)
+        read = (split(name, columns)[0] for name in own_names(wanted.foreign.intake, columns))
         names = frozenset(name for name in read if name is not None)
     elif asked.nothing and network is not None:
         read = (split(name, columns)[0] for name in network.inputs.names)

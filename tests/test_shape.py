@@ -52,6 +52,7 @@ HEAVY = (
     "dask",
     "formulaic",
     "glum",
+    "h5py",
     "IPython",
     "jinja2",
     "keras",

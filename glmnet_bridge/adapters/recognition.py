@@ -20,9 +20,11 @@ READERS: dict[str, str] = {
     "onnx": "onnx_",
     "onnxruntime": "onnx_",
     "torch": "torch_",
+    "keras": "keras_",
 }
 # the ending of a file, and the module that reads it
 FILES: dict[str, str] = {
+    ".keras": "keras_files",
     ".onnx": "onnx_",
     ".safetensors": "weights",
     ".pt": "weights",
@@ -68,8 +70,8 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
     if found is None:
         kind = f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
         raise ArgumentError(
-            f"network= is a {kind}, which is not read. Give a fitted model of {', '.join(READERS)}, or a Network "
-            "built by hand (glmnet_bridge.model.networks)."
+            f"network= is a {kind}, which is not read. Give a fitted model of {', '.join(READERS)}, a file "
+            f"that ends in {', '.join(FILES)}, or a Network built by hand (glmnet_bridge.model.networks)."
         )
     module = importlib.import_module(f"glmnet_bridge.adapters.{found}")
     taken = inspect.signature(module.read).parameters
