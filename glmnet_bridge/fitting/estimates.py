@@ -18,14 +18,15 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
 from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.fitting import coordinates, dispersions, edges, irls, large, linalg, separation, starts
+from glmnet_bridge.fitting import coordinates, dispersions, edges, irls, large, linalg, rivals, separation, starts
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
+from glmnet_bridge.fitting.ranks import decided
 from glmnet_bridge.fitting.separation import Separation
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.models import Model, Sums
-from glmnet_bridge.model.networks import Inputs, Network
+from glmnet_bridge.model.networks import Inputs, Network, by_output
 
 Array = np.ndarray
 
@@ -33,6 +34,8 @@ Array = np.ndarray
 SUSPECT = 1e-9
 # with a standard error beyond this (columns and weights of unit size) the estimate may be on its way to infinity
 LOST = 1e4
+# decrement at which the way to infinity is left: it halves with every step, and the deviance is its square away
+FAR_OUT = 1e-6
 # steps on a subsample are not counted: who allows fewer than this wants them counted
 ENOUGH = 20
 
@@ -102,7 +105,8 @@ def estimate(
     ----------
     model : its network must be the columns' own (`networks.single_unit`)
     rows : all rows
-    start : (p,) coefficients to start from, or a Series or dict of them by column, or None
+    start : (p * k,) coefficients to start from, in the order of the model's labels, or a Series or dict of them
+        by label, or None
     limits : tolerance and step limit
     nobs : number of observations, for the dispersion in the stopping rule; rows by default
 
@@ -112,7 +116,7 @@ def estimate(
         where a column, weight or offset makes the likelihood undefined
     """
     limits = limits or Limits()
-    first = None if start is None else starts.given(start, model.columns)
+    first = None if start is None else starts.given(start, model)
     with one_blas_thread():
         constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
         axes = coordinates.choose(rows, model.columns, constant)
@@ -170,15 +174,15 @@ class _Problem:
     def triangle(self, model: Model, theta: Array) -> Array:
         """R of `sqrt(w) X`, of the kept columns, with the expected weights at theta."""
         r = linalg.rows_triangle(self.rows, _root_weight(model, theta))
-        return r if self.kept is None else linalg.triangle(r[:, self.kept]).r
+        return r if self.kept is None else linalg.triangle(r[:, _of_columns(self.kept, model.network.outputs)]).r
 
     def _penalty(self, model: Model) -> Array | None:
         """The penalty in standard coordinates: T' D T."""
         diagonal = model.penalty.diagonal(model.network.entries)
         if diagonal is None:
             return None
-        to_raw, diagonal = self._to_raw(), diagonal / self.unit
-        return np.diag(diagonal) if to_raw is None else to_raw.T @ (diagonal[:, None] * to_raw)
+        diagonal = diagonal / self.unit
+        return self.own_axes().curvature(np.diag(diagonal))
 
     def _to_raw(self) -> Array | None:
         to_raw = self.axes.to_raw
@@ -201,11 +205,17 @@ class _Problem:
 
 
 def _select(model: Model, kept: Array) -> Network:
-    """The network on some of the columns."""
-    names = tuple(model.columns[j] for j in kept)
+    """The network on some of the columns, with all of its outputs."""
+    names, outputs = tuple(model.columns[j] for j in kept), model.network.outputs
     matrix = np.eye(len(model.columns))[:, kept]
-    entries = tuple(model.network.entries[j] for j in kept)
-    return Network(Inputs(names, matrix), (Affine(len(kept), 1, bias=False),), entries)
+    entries = tuple(model.network.entries[j] for j in _of_columns(kept, outputs))
+    return Network(Inputs(names, matrix), (Affine(len(kept), outputs, bias=False),), entries)
+
+
+def _of_columns(kept: Array, outputs: int) -> Array:
+    """Positions in theta of the coefficients of some columns."""
+    found: Array = (kept[:, None] * outputs + np.arange(outputs)).ravel()
+    return found
 
 
 def _examined(problem: _Problem, start: Array | None) -> Estimate:
@@ -213,10 +223,10 @@ def _examined(problem: _Problem, start: Array | None) -> Estimate:
     path = _solve(problem, start, watch=geometric)
     ranks = None
     if path.outcome == "singular" or (path.end.factor is not None and path.end.factor.rcond < SUSPECT):
-        ranks = _rank(problem)
+        ranks = decided(problem.rows, problem.axes)
         if len(ranks.dropped):
             problem = replace(problem, kept=ranks.kept)
-            start = None if start is None else start[ranks.kept]
+            start = None if start is None else start[_of_columns(ranks.kept, problem.model.network.outputs)]
             path = _solve(problem, start, watch=geometric)
     if start is not None and path.outcome in ("singular", "stalled"):
         path = _solve(problem, None, watch=geometric)  # no way back from where it started
@@ -285,38 +295,10 @@ def geometric(steps: list[Step]) -> bool:
     return len(ratios) == 3 and all(0.35 < ratio < 0.95 for ratio in ratios)
 
 
-def _rank(problem: _Problem) -> Rank:
-    """R's rank decision on the unweighted columns of the rows that count."""
-
-    def counts(block: Block) -> Array:
-        return (block.weights > 0).astype(float)
-
-    r = linalg.rows_triangle(problem.rows, counts)
-    at = problem.rows.source.layout
-    norms = np.sqrt((r * r).sum(axis=0))
-    raw = norms.copy()
-    if problem.axes.shift is not None:
-        scale = 1.0 if problem.axes.scale is None else problem.axes.scale
-        raw[at.at_dense] = np.hypot(norms[at.at_dense], np.abs(problem.axes.shift * scale) * np.sqrt(problem.rows.n))
-    found = linalg.rank(r, raw)
-    return found if problem.axes.to_raw is None else _raw_equations(found, problem.axes.to_raw)
-
-
-def _raw_equations(found: Rank, to_raw: Array) -> Rank:
-    """Alias equations between raw columns: U* = U T, so U_d T_dd = U* ... solved for the dropped ones."""
-    if not len(found.dropped):
-        return found
-    # null vectors of the standard columns are mapped to null vectors of the raw ones
-    nulls = np.zeros((len(to_raw), len(found.dropped)))
-    nulls[found.dropped, np.arange(len(found.dropped))] = 1.0
-    nulls[found.kept] = -found.equations.T
-    nulls = to_raw @ nulls
-    solved = np.linalg.solve(nulls[found.dropped].T, nulls[found.kept].T)
-    return replace(found, equations=-solved)
-
-
 def _separated(problem: _Problem) -> Separation | None:
     model = problem.reduced()
+    if model.family.joint:
+        return _classes_separated(problem)
     sides = separation.sides(model.family, problem.rows.response[:, 0])
     if sides is None:
         return None
@@ -328,6 +310,15 @@ def _separated(problem: _Problem) -> Separation | None:
     return replace(found, status=tuple("finite" if j in held else word for j, word in enumerate(found.status)))
 
 
+def _classes_separated(problem: _Problem) -> Separation | None:
+    """The same for several classes: about each coefficient of each class."""
+    width, outputs = len(problem.model.columns), problem.model.network.outputs
+    order = by_output(width, outputs)
+    kept = np.arange(width) if problem.kept is None else problem.kept
+    open_ones = np.isin(order // outputs, kept) & ~np.isin(order, _held(problem))
+    return rivals.prove(problem.rows.standardised(None, None), np.flatnonzero(open_ones))
+
+
 def _held(problem: _Problem) -> Array:
     """Positions of the columns that a penalty keeps finite."""
     model = problem.model
@@ -337,9 +328,11 @@ def _held(problem: _Problem) -> Array:
 
 def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate:
     """The fit that separated data tend to: rows at infinity fit perfectly, the others decide what stays finite."""
+    if problem.model.family.joint:
+        return _near_limit(problem, found, ranks)
     rest = replace(problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights)))
     some = (rest.rows.weights > 0).any()
-    staying = np.union1d(_rank(rest).kept, _held(problem)) if some else _held(problem)
+    staying = np.union1d(decided(rest.rows, rest.axes).kept, _held(problem)) if some else _held(problem)
     if problem.kept is not None:
         staying = np.intersect1d(staying, problem.kept)
     rest = replace(rest, kept=staying)
@@ -350,6 +343,16 @@ def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate
         sums = Sums(0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p)))
         path = irls.Path(irls.Point(np.zeros(p), sums, 0.0, decrement=0.0), (), "converged")
     ended = _finished(rest, path, ranks)
+    return replace(ended, outcome="separated", separation=found, rank=ranks)
+
+
+def _near_limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate:
+    """The same for several classes: a point so far out that probabilities are those of the limit to some 1e-12.
+
+    A row may rule out some classes and leave others open, so that no row can be left out.
+    """
+    far = replace(problem, limits=Limits(FAR_OUT, max(problem.limits.max_steps, ENOUGH * 2)))
+    ended = _finished(far, _solve(far, None, watch=None), ranks)
     return replace(ended, outcome="separated", separation=found, rank=ranks)
 
 
@@ -436,6 +439,9 @@ def _covariance(problem: _Problem, model: Model, sums: Sums, end: irls.Point) ->
 def _root_weight(model: Model, theta: Array) -> Callable[[Block], Array]:
     def root(block: Block) -> Array:
         local = model.family.local(block.response, model.eta(block, theta))
+        if model.family.joint:
+            shared: Array = np.sqrt(block.weights)[:, None, None] * local.root
+            return shared
         return np.sqrt(block.weights * local.expected[:, 0])
 
     return root
