@@ -35,12 +35,14 @@ def weights(estimate: Estimate) -> pd.DataFrame:
 def layers(estimate: Estimate) -> pd.DataFrame:
     """One row per layer, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
     network, link = estimate.model.network, estimate.model.family.link
+    # the softmax has a unit for the base class too, whose logit is 0
+    means = network.outputs + estimate.model.family.joint
     rows = [("inputs", "input", f"(rows, {features(network)})", 0)]
     for whole in network.layers:
         layer = bare(whole)
         kind = layer.kind if isinstance(layer, Activation | Fixed) else WORDS[type(layer)]
         rows.append((layer.name, kind, f"(rows, {layer.outputs})", layer.parameters))
-    rows.append(("mean", link.activation, f"(rows, {network.outputs})", 0))
+    rows.append(("mean", link.activation, f"(rows, {means})", 0))
     return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "parameters"])
 
 
