@@ -374,9 +374,7 @@ class Fit:
         """The network's layers, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
         return views.layers(self.estimate)
 
-    def forward(
-        self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise"
-    ) -> Any:
+    def forward(self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise") -> Any:
         """The network's output for each row: the mean, as `predict` gives it."""
         found = self.predict(data, offset=offset, exposure=exposure, unseen=unseen)
         return found if self.family.joint else found.rename("output")

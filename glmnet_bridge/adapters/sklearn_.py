@@ -33,9 +33,11 @@ def read(model: Any) -> Foreign:
         entries,
     )
     network, theta, features = wiring.network(out)
+    several = len(coef) > 1
 
     def forward(table: pd.DataFrame) -> Array:
-        return model.predict_proba(table)[:, 1:]
+        found = model.predict_proba(table)
+        return found if several else found[:, 1:]
 
     return Foreign(
         kind="scikit-learn LogisticRegression",
@@ -43,7 +45,7 @@ def read(model: Any) -> Foreign:
         network=network,
         theta=theta,
         forward=forward,
-        activation="sigmoid",
-        family=families.named("binomial"),
+        activation="softmax" if several else "sigmoid",
+        family=families.named("multinomial" if several else "binomial"),
         classes=tuple(model.classes_.tolist()),
     )

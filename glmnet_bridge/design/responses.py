@@ -212,9 +212,7 @@ def _expression(code: str, functions: Mapping[str, Any] | None) -> Expression:
     return build(code, functions, forms=("successes",), learn=False)
 
 
-def _check_arguments(
-    parts: tuple[Expression, ...], support: str, event: Any, base: Any, trials: Array | None
-) -> None:
+def _check_arguments(parts: tuple[Expression, ...], support: str, event: Any, base: Any, trials: Array | None) -> None:
     name = " + ".join(part.code for part in parts)
     grouped = len(parts) == 2 or parts[0].call == "successes"
     if base is not None and support != "classes":

@@ -119,7 +119,7 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
         parts.append(f"It leaves out {listed(left_out)} ({listed(zero)}).")
     if together:
         parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
-    added = map_.columns[map_.own :]
+    added = map_.terms.columns[map_.terms.own :]
     extra = [name for name in added if name != CONSTANT]
     if CONSTANT in added:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")

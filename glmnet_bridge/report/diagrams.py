@@ -25,9 +25,7 @@ Array = np.ndarray
 MOST_NODES = 14
 
 
-def edges(
-    network: Network, theta: Array, scales: Array | None = None, outputs: tuple[str, ...] = ()
-) -> pd.DataFrame:
+def edges(network: Network, theta: Array, scales: Array | None = None, outputs: tuple[str, ...] = ()) -> pd.DataFrame:
     """The weights of a network as edges: `layer, source, target, weight, size`.
 
     Parameters
