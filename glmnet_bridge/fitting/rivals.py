@@ -73,6 +73,6 @@ def prove(rows: Rows, kept: Array) -> Separation | None:
     if found is None:
         return None
     off = found.goes_off.reshape(rows.n, k)
-    perfect, some = off.all(axis=1), off.any(axis=1)
+    perfect, some = np.all(off, axis=1), np.any(off, axis=1)
     counts = int(perfect.sum()), int((some & ~perfect).sum()), int(((rows.weights > 0) & ~some).sum())
     return replace(found, goes_off=perfect, counts=counts)

@@ -233,7 +233,7 @@ JOINT: dict[tuple[str, str], Link] = {
         "logit",
         multinomials.log_odds,
         multinomials.softmax,
-        lambda eta: multinomials.softmax(eta) * (1.0 - multinomials.softmax(eta)),
+        multinomials.slope,
         "softmax",
     ),
 }

@@ -42,12 +42,15 @@ class Softmax:
     @property
     @quiet
     def loglik(self) -> Array:
-        parts = np.vstack([1.0 - self.y.sum(axis=0), self.y])
+        others = self.y.sum(axis=0)
+        parts = np.vstack([1.0 - others, self.y])
         logs = self.depth - np.log1p(self.rest)
         if ((parts == 0.0) | (parts == 1.0)).all():
             # a class without share adds nothing, however impossible it is
             return np.where(parts == 1.0, logs, 0.0).sum(axis=0)[:, None]
-        gap = np.where(self.mean < 0.5, self.mean - parts, (1.0 - parts) - self.complement)
+        # what the base leaves is known better than the base's own share
+        left = np.vstack([others, 1.0 - self.y])
+        gap = np.where(self.mean < 0.5, self.mean - parts, left - self.complement)
         return -divergence(parts, logs, gap).sum(axis=0)[:, None]
 
     @staticmethod
@@ -103,6 +106,15 @@ def softmax(eta: Array) -> Array:
     """Probabilities `(..., k)` of the classes after the base."""
     at = np.asarray(eta, dtype=float)
     found: Array = probabilities(at.reshape(-1, at.shape[-1]))[:, 1:].reshape(at.shape)
+    return found
+
+
+def slope(eta: Array) -> Array:
+    """d p_c / d eta_c, `(..., k)`."""
+    at = np.asarray(eta, dtype=float)
+    flat = at.reshape(-1, at.shape[-1])
+    local = Softmax(np.zeros_like(flat), flat)
+    found: Array = (local.mean[1:] * local.complement[1:]).T.reshape(at.shape)
     return found
 
 

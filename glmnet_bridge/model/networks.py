@@ -142,7 +142,8 @@ def dense_entries(layers: tuple[Any, ...], inputs: tuple[str, ...], outputs: tup
     labels = tuple(inputs)
     for number, whole in enumerate(layers):
         layer = bare(whole)
-        reads, kept = (tuple(labels[j] for j in some) for some in paths(whole))
+        # a layer of another width is refused by the network, which says so
+        reads, kept = (tuple(labels[j] if j < len(labels) else f"{j}" for j in some) for some in paths(whole))
         units = tuple(str(unit) for unit in range(layer.outputs))
         if number == len(layers) - 1 and len(outputs) == layer.outputs:
             units = outputs
