@@ -136,7 +136,7 @@ def references(factors: Any) -> dict[str, Any]:
 
 
 def entries(fit: Any) -> pd.DataFrame:
-    """`glm_term, network_term, relation, value`: each coefficient and the entry that it is in a network of one layer."""
+    """`glm_term, network_term, relation, value`: each coefficient and its entry in a network of one layer."""
     model, theta = fit.estimate.model, fit.estimate.theta
     network = model.network
     names = replace(model, columns=network.inputs.names).labels

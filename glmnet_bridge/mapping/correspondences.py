@@ -142,6 +142,17 @@ class Correspondence:
         return int(np.linalg.matrix_rank(self.matrix[self.kept])) if self.matrix.size else 0
 
     @property
+    def narrow(self) -> int:
+        """How many directions of the coefficients narrow layers deny, beside the ties: of several outputs only.
+
+        Few hidden units let the coefficients of all classes move together, which is no linear constraint.
+        """
+        if self.terms.count == 1 or self.entries == self.weights:
+            return 0
+        free = int(np.linalg.matrix_rank(self.jacobian[self.kept]))
+        return len(self.kept) - len(self.ties) - free
+
+    @property
     def null(self) -> Array:
         """Directions `(P, d)` in which the weights move without changing a prediction, sparse where possible."""
         found = linalg.rank(self.jacobian[self.kept])

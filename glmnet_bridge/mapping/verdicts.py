@@ -80,6 +80,13 @@ def _trained(case: Case) -> str:
             f"; the best that it allows has a deviance {case.constrained:.4g} above that of the free GLM"
         )  # fmt: skip
         return f"The network is a constrained GLM at its own optimum{extra}."
+    if case.map_.narrow > 0 and not case.penalty:
+        count = len(case.map_.kept)
+        return (
+            f"The network is a GLM with fewer free parameters at its own optimum: its narrow layers leave "
+            f"{count - case.map_.narrow} directions to {count} coefficients. It is {rounding(case.apart.joint)} SE from "
+            f"the maximum likelihood{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum."
+        )
     if case.penalty:
         which = "the penalised GLM" if _all_same(case.map_) else "a GLM penalised on its own weights"
         return (

@@ -49,7 +49,11 @@ def test_the_link_takes_the_mean_back_to_eta(key):
     for eta in truths.DOMAINS[truths.domain(*key)]:
         mean = family.mean(np.array([eta]))[0]
         slope = truth.slope(mp.mpf(eta))
-        if slope == 0 or not SMALLEST < abs(mean) <= LARGEST or (family.name in ("binomial", "multinomial") and mean == 1.0):
+        if (
+            slope == 0
+            or not SMALLEST < abs(mean) <= LARGEST
+            or (family.name in ("binomial", "multinomial") and mean == 1.0)
+        ):
             continue
         last_digit = 4 * abs(mp.mpf(float(mean))) * mp.mpf(2) ** -52 / abs(slope)
         assert right(family.link.function(np.array([mean]))[0], mp.mpf(eta), last_digit), f"eta = {eta}, mean = {mean}"
