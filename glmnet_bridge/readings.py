@@ -391,8 +391,9 @@ def _evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | 
     info = sums.expected if decay is None else sums.expected + np.diag(decay)
     inverse = generalised_inverse_of_rank(info, free if decay is None else None)
     score = sums.score if decay is None else sums.score - decay * theta
-    distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
-    covariance = inverse if decay is None else inverse @ sums.expected @ inverse
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
+        covariance = inverse if decay is None else inverse @ sums.expected @ inverse
     outcome = "converged" if distance <= REACHED else "as given"
     return replace(found, covariance=covariance, outcome=outcome, distance=distance, trace=_one(found, distance))
 

@@ -164,4 +164,5 @@ def generalised_inverse_of_rank(info: Array, rank: int | None) -> Array:
         rank = int((values > 1e-12 * max(values.max(initial=0.0), 0.0)).sum())
     first = len(values) - rank
     half = vectors[:, first:] / np.sqrt(np.maximum(values[first:], np.finfo(float).tiny))
-    return half @ half.T / np.outer(scale, scale)
+    with np.errstate(over="ignore"):  # weights on their way to infinity: hardly any information is left
+        return half @ half.T / np.outer(scale, scale)
