@@ -83,9 +83,9 @@ def _trained(case: Case) -> str:
     if case.map_.narrow > 0 and not case.penalty:
         count = len(case.map_.kept)
         return (
-            f"The network is a GLM with fewer free parameters at its own optimum: its narrow layers leave "
-            f"{count - case.map_.narrow} directions to {count} coefficients. It is {rounding(case.apart.joint)} SE from "
-            f"the maximum likelihood{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum."
+            "The network is a GLM with fewer free parameters at its own optimum: its narrow layers leave "
+            f"{count - case.map_.narrow} directions to {count} coefficients. It is {rounding(case.apart.joint)} SE "
+            f"from the maximum likelihood{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum."
         )
     if case.penalty:
         which = "the penalised GLM" if _all_same(case.map_) else "a GLM penalised on its own weights"
