@@ -153,7 +153,7 @@ def column_space(jacobian: Array) -> Array:
     """Orthonormal basis `(q, r)` of the coefficients that the weights can move."""
     left, values, _ = np.linalg.svd(jacobian, full_matrices=False)
     # a coefficient that no weight moves stays where it is, whatever the rounding
-    moved = np.where(jacobian.any(axis=1)[:, None], left, 0.0)
+    moved = np.where(np.any(jacobian, axis=1)[:, None], left, 0.0)
     return moved[:, values > 1e-10 * values.max(initial=0.0)]
 
 
