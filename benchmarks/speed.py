@@ -31,6 +31,7 @@ ALL = (
     ("dense", 2, 7, 1, ("glum", "sklearn_newton")),
     ("wide", 1, 5, 1, ("glum", "sklearn_newton")),
     ("wide", 2, 5, 1, ("glum", "sklearn_newton")),
+    ("classes", 1, 5, 1, ("statsmodels",)),
     ("formula", 1, 5, 1, ("glum",)),
     ("small", 1, 9, 20, ("glum", "statsmodels")),
 )

@@ -2,6 +2,7 @@
 
     dense     1e6 x 20 logit from arrays
     wide      1e5 x 200 logit from arrays
+    classes   1e5 x 10 multinomial logit of four classes, from arrays
     small     500 rows, five numeric columns, by formula, warm
     formula   1e6 rows: five numeric columns, three factors, an interaction, a spline
 
@@ -20,7 +21,14 @@ import pandas as pd
 
 NUMERIC = "x1 + x2 + x3 + x4 + x5"
 FORMULAS = {"small": f"y ~ {NUMERIC}", "formula": f"y ~ {NUMERIC} + a + b + c + x1:x2 + bs(x6, df=5)"}
-SIZES = {"dense": (1_000_000, 20), "wide": (100_000, 200), "small": (500, 5), "formula": (1_000_000, 0)}
+SIZES = {
+    "dense": (1_000_000, 20),
+    "wide": (100_000, 200),
+    "classes": (100_000, 10),
+    "small": (500, 5),
+    "formula": (1_000_000, 0),
+}
+CLASSES = 4
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,10 @@ def make(name: str, share: float = 1.0) -> Workload:
     random = np.random.default_rng([5, len(name), n])
     if name in FORMULAS:
         return Workload(name, frame=_frame(random, n), formula=FORMULAS[name])
+    if name == "classes":
+        X, slopes = random.standard_normal((n, columns)), random.normal(0, 0.3, (columns, CLASSES - 1))
+        eta = np.column_stack([np.zeros(n), X @ slopes + random.normal(0, 0.5, CLASSES - 1)])
+        return Workload(name, X=X, y=(eta + random.gumbel(size=eta.shape)).argmax(axis=1))
     beta = random.normal(0, 0.6 / np.sqrt(columns), columns)
     X = random.standard_normal((n, columns))
     y = (random.random(n) < 1 / (1 + np.exp(0.7 - X @ beta))).astype(float)
@@ -73,7 +85,8 @@ def engine(function: Engine) -> Engine:
 def ours(work: Workload) -> tuple[Any, Any]:
     import glmnet_bridge as gb
 
-    fit = gb.glm(work.formula, work.frame) if work.formula else gb.fit(work.X, work.y)
+    family = "multinomial" if work.name == "classes" else "binomial"
+    fit = gb.glm(work.formula, work.frame) if work.formula else gb.fit(work.X, work.y, family)
     return fit.params.to_numpy(), fit.bse.to_numpy()
 
 
@@ -96,7 +109,9 @@ def statsmodels(work: Workload) -> tuple[Any, Any]:
     import statsmodels.formula.api as smf
 
     family = sm.families.Binomial()
-    if work.formula:
+    if work.name == "classes":
+        fit = sm.MNLogit(work.y, np.column_stack([np.ones(len(work.y)), work.X])).fit(disp=0)
+    elif work.formula:
         fit = smf.glm(work.formula, work.frame, family=family).fit()
     else:
         fit = sm.GLM(work.y, np.column_stack([np.ones(len(work.y)), work.X]), family=family).fit()

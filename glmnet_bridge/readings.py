@@ -351,7 +351,7 @@ def _estimate(
     if wanted.training is not None:
         trained = descents.descend(model, rows, wanted.training, theta=start, reference=reference, nobs=nobs)
     elif start is None:
-        raise ArgumentError(f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers.")
+        raise ArgumentError(f"train=None evaluates the network at start=: give it, {model.network.parameters} numbers.")
     theta = start if trained is None else trained.theta
     assert theta is not None
     sums = model.sums(rows, theta, "both")

@@ -16,6 +16,7 @@ import pandas as pd
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.expressions import Expression
 from glmnet_bridge.design.formulas import Formula, parse
+from glmnet_bridge.design.samples import no_offset
 from glmnet_bridge.errors import ArgumentError, DataError, FormulaError, listed, nearest
 from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
@@ -89,6 +90,8 @@ def simulate(
         design = Design.learn(parsed, values)
         matrix, names = design.matrix(values, index=index), design.names
     if classes:
+        if parsed.offsets:
+            raise ArgumentError(no_offset())
         model = Model(names, single_unit(names, classes[1:]), chosen, outputs=classes[1:])
         beta = _coefficients(coefficients, model.labels).reshape(len(classes) - 1, len(names)).T
         drawn: Any = _draw_class(probabilities(matrix @ beta), given[response], random)

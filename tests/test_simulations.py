@@ -56,6 +56,10 @@ def test_an_intercept_alone():
         ({"levels": {"g": ["a"]}}, "'g', which the formula does not read"),
         ({"family": "gamma", "link": "identity"}, "cannot have"),
         ({"dispersion": -1}, "dispersion=-1"),
+        (
+            {"family": "multinomial", "formula": "y ~ x + offset(x)", "levels": {"y": ["a", "b"]}},
+            "each class has a linear predictor of its own",
+        ),
         ({"family": "multinomial"}, r"levels=\{'y': \['home', 'ward', 'icu'\]\}"),
         ({"family": "multinomial", "levels": {"y": ["a", "b", "c"]}}, "no column of the formula.*b: Intercept, b: x"),
     ],

@@ -100,24 +100,25 @@ def _several(foreign: Foreign) -> bool:
 
 def _of_classes(foreign: Foreign, response: Response) -> Network:
     """The network down to the log-odds of each class against the base, in the order of the response."""
-    network, levels = foreign.network, list(response.levels)
+    network, levels, ends = foreign.network, list(response.levels), foreign.activation
     count, units = network.outputs, class_order(foreign, response)
+    if count > 1 and ends not in ("softmax", "linear"):
+        raise ReadError(
+            f"The network ends in {count} units with {ends} each: these are {count} answers of yes or no, not one of "
+            "several classes. Read one of them at a time, or train a network that ends in a softmax."
+        )
     if count == len(levels):
-        base = units.index(response.base)
-        return _then(
-            network, Contrast(count, base, others=tuple(units.index(each) for each in levels if each != response.base))
-        )
-    if count == len(levels) - 1 == 1:
+        others = tuple(units.index(each) for each in levels if each != response.base)
+        return _then(network, Contrast(count, units.index(response.base), others=others))
+    if count == len(levels) - 1 == 1 and ends != "softmax":
         # one logit speaks of the second of two classes
-        sign = 1.0 if units[1] != response.base else -1.0
-        return (
-            network if sign > 0 else _then(network, Fixed(np.array([[-1.0]]), np.zeros(1), "base", "sign of the base"))
-        )
-    if count == len(levels) - 1 and foreign.activation == "linear":
+        turn = Fixed(np.array([[-1.0]]), np.zeros(1), "base", "sign of the base")
+        return _then(network, turn) if units[1] == response.base else network
+    if count == len(levels) - 1 and ends == "linear":
         return network
     raise ReadError(
-        f"The network ends in {count} units; the response {response.name!r} has {len(levels)} classes "
-        f"({listed([str(level) for level in levels], 8)}). Fit it to the rows of the classes that it was trained on."
+        f"The network ends in {count} units ({ends}); the response {response.name!r} has {len(levels)} classes "
+        f"({listed([str(level) for level in levels], 8)}). Give the rows and classes that it was trained on."
     )
 
 

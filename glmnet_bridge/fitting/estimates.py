@@ -351,7 +351,7 @@ def _near_limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Est
 
     A row may rule out some classes and leave others open, so that no row can be left out.
     """
-    far = replace(problem, limits=Limits(FAR_OUT, max(problem.limits.max_steps, ENOUGH * 2)))
+    far = replace(problem, limits=Limits(FAR_OUT, max(problem.limits.max_steps, 3 * ENOUGH)))
     ended = _finished(far, _solve(far, None, watch=None), ranks)
     return replace(ended, outcome="separated", separation=found, rank=ranks)
 

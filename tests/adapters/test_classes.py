@@ -92,6 +92,8 @@ def test_one_logit_speaks_of_the_second_of_two_classes(base, sign, monkeypatch):
     [
         (foreign(3, classes=("home", "icu", "morgue")), ["morgue", "home, icu, ward", "that it was trained on"]),
         (foreign(4), ["4 units", "'outcome' has 3 classes", "home, icu, ward"]),
+        (foreign(3, "sigmoid"), ["3 units with sigmoid each", "3 answers of yes or no"]),
+        (foreign(2, "softmax"), ["2 units (softmax)", "3 classes"]),
         (replace(foreign(2), classes=("a", "b")), ["The network's classes are a, b"]),
     ],
 )
