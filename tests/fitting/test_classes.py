@@ -112,6 +112,22 @@ def test_separation_is_that_of_the_linear_programmes(name):
 
 
 @pytest.mark.filterwarnings(f"ignore::{SeparationWarning.__module__}.SeparationWarning")
+@pytest.mark.parametrize("seed", range(30))
+def test_small_data_are_separated_where_the_linear_programmes_say_so(seed):
+    """Some of these are, some are not; "converged" and "separated" never stand for each other."""
+    random = np.random.default_rng(seed)
+    n, p, k = int(random.integers(8, 40)), int(random.integers(1, 4)), int(random.integers(1, 4))
+    X = random.normal(size=(n, p))
+    eta = np.column_stack([np.zeros(n), X @ random.normal(size=(p, k)) * random.choice([0.3, 1.0, 3.0])])
+    own = np.unique((eta + random.gumbel(size=eta.shape)).argmax(axis=1), return_inverse=True)[1]
+    truth = infinite(np.column_stack([np.ones(n), X]), own, own.max())
+    fit = gb.fit(X, own, "multinomial")
+    assert fit.outcome == ("separated" if any(truth) else "converged")
+    words = [signs.pop() if len(signs) == 1 else "either" if signs else "finite" for signs in truth]
+    assert fit.separation.tolist() == words
+
+
+@pytest.mark.filterwarnings(f"ignore::{SeparationWarning.__module__}.SeparationWarning")
 @pytest.mark.parametrize("name", separated_cases())
 def test_separated_fits_say_so(name):
     """Never "converged"; finite coefficients are at rest, infinite ones are infinite and without errors."""
