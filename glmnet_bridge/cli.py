@@ -104,11 +104,14 @@ def _read_arguments(parser: argparse.ArgumentParser) -> None:
 def _model_arguments(parser: argparse.ArgumentParser, run: Any) -> None:
     parser.add_argument("data", help="csv, tsv or parquet file; - for csv from standard input")
     parser.add_argument("formula", help='such as "y ~ x + C(g)"')
-    parser.add_argument("--family", default="binomial", help="binomial, gaussian, poisson, gamma, inverse_gaussian")
+    parser.add_argument(
+        "--family", default="binomial", help="binomial, multinomial, gaussian, poisson, gamma, inverse_gaussian"
+    )
     parser.add_argument("--link", help="a link of the family")
     for name in ("trials", "prior-weights", "freq-weights", "offset", "exposure"):
         parser.add_argument(f"--{name}", help="a column, or an expression of columns")
     parser.add_argument("--event", help="the level whose probability is modelled")
+    parser.add_argument("--base", help="of the multinomial family: the class that the others are compared with")
     parser.add_argument("--format", choices=("text", "json", "html"), default="text")
     parser.add_argument("--out", help="file to write to (default: standard output)")
     parser.set_defaults(run=run)
@@ -136,7 +139,7 @@ def _table(path: str) -> pd.DataFrame:
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("family", "link", "trials", "prior_weights", "freq_weights", "offset", "exposure", "event")
+    names = ("family", "link", "trials", "prior_weights", "freq_weights", "offset", "exposure", "event", "base")
     return {name: getattr(options, name) for name in names}
 
 
@@ -196,7 +199,8 @@ def _predict(options: argparse.Namespace) -> int:
     fit = bridges.glm(options.formula, _table(options.data), **_given(options))
     new = _table(options.new)
     values = fit.predict(new, kind=options.kind)
-    answer = new.assign(**{f"_{options.kind}": values.to_numpy()})
+    columns = {"": values} if values.ndim == 1 else {f"_{name}": column for name, column in values.items()}
+    answer = new.assign(**{f"_{options.kind}{end}": column.to_numpy() for end, column in columns.items()})
     if options.format == "json":
         _put(options.out, json.dumps(_plain(answer.to_dict("records")), indent=1, default=str))
     elif options.format == "html":

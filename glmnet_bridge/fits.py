@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import answers
+from glmnet_bridge import answers, shares
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.fitting import covariances, dispersions, predictions, statistics
@@ -83,8 +83,8 @@ class Fit:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the p columns."""
-        return self.estimate.model.columns
+        """Names of the coefficients: of the p columns, or class by class, as in `ward: age`."""
+        return self.estimate.model.labels
 
     @functools.cached_property
     def rows(self) -> Rows:
@@ -162,8 +162,9 @@ class Fit:
 
     @property
     def df_model(self) -> int:
-        """Coefficients beside the intercept."""
-        return self._degrees.rank - ("Intercept" in self.names)
+        """Coefficients beside the intercept (that of each class)."""
+        model = self.estimate.model
+        return self._degrees.rank - ("Intercept" in model.columns) * max(len(model.outputs), 1)
 
     @property
     def df_resid(self) -> float:
@@ -259,9 +260,10 @@ class Fit:
         rank = self.estimate.rank
         if rank is None:
             return {}
-        kept = [self.names[j] for j in rank.kept]
+        names = self.estimate.model.columns
+        kept = [names[j] for j in rank.kept]
         pairs = zip(rank.dropped, rank.equations, strict=True)
-        return {self.names[j]: covariances.equation(row, kept) for j, row in pairs}
+        return {names[j]: covariances.equation(row, kept) for j, row in pairs}
 
     @property
     def separation(self) -> pd.Series:
@@ -272,6 +274,8 @@ class Fit:
 
     def tidy(self, *, level: float = 0.95, exponentiate: bool = False, vcov: str | None = None) -> pd.DataFrame:
         """One row per column: `term, estimate, std_error, statistic, p_value, conf_low, conf_high`.
+
+        Of several classes one per class and column, with the class in front as `response_level`.
 
         With `exponentiate` the estimate and its limits are exponentiated (odds or rate ratios); the
         standard error stays on the scale of the linear predictor.
@@ -284,6 +288,8 @@ class Fit:
 
     def augment(self, data: Any = None, *, offset: Any = None, exposure: Any = None) -> pd.DataFrame:
         """The data with `_fitted, _linpred, _se_linpred, _resid_deviance, _resid_pearson` for each row.
+
+        Of several classes with the probability of each, `_fitted_<class>`, and the most probable one, `_class`.
 
         Rows that were left out for missing values are nan. New `data` need no response; without
         one the residuals are left out.
@@ -314,13 +320,20 @@ class Fit:
     # --- rows ------------------------------------------------------------------------------
 
     @property
-    def fittedvalues(self) -> pd.Series:
-        """Mean of each row that was used."""
+    def fittedvalues(self) -> Any:
+        """Mean of each row that was used; of several classes a frame of their probabilities."""
+        if self.family.joint:
+            return shares.fitted(self)
         eta = predictions.linear_predictor(self.estimate, self.rows)
         return pd.Series(self.family.mean(eta), index=self.sample.index, name="fitted")
 
-    def residuals(self, kind: str = "deviance") -> pd.Series:
-        """Residuals of the rows used: "deviance", "pearson", "response" or "working"."""
+    def residuals(self, kind: str = "deviance") -> Any:
+        """Residuals of the rows used: "deviance", "pearson", "response" or "working".
+
+        Of several classes only "response", a frame: the indicator of each class less its probability.
+        """
+        if self.family.joint:
+            return shares.residuals(self, kind)
         values = predictions.residuals(self.estimate, answers.single_rows(self.sample), kind)
         return pd.Series(values, index=self.sample.index, name=f"resid_{kind}")
 
@@ -341,7 +354,9 @@ class Fit:
         data : a frame with the columns of the formula (an array for a fit of arrays)
         kind : "mean", "link" (linear predictor), "terms" (a frame: what each term adds to the linear
             predictor, centred at the mean of the fit's rows as in R; what is left is `attrs["constant"]`)
-            or "class" (whether the mean exceeds `threshold`, as a level of the response)
+            or "class" (whether the mean exceeds `threshold`, as a level of the response). Of several classes
+            "mean" is a frame of their probabilities, "link" one of the linear predictors, "class" the most
+            probable one
         offset, exposure : needed if the fit had them as arrays; text ones are computed from `data`
         unseen : "raise" or "nan", for factor levels that the model did not learn
         """
@@ -357,7 +372,11 @@ class Fit:
         exposure: Any = None,
         unseen: str = "raise",
     ) -> pd.DataFrame:
-        """`estimate, std_error, conf_low, conf_high` for each row; limits of the mean come from the link scale."""
+        """`estimate, std_error, conf_low, conf_high` for each row; limits of the mean come from the link scale.
+
+        Of several classes each row comes once for each, as `response_level` says; limits of a probability
+        are symmetric on the scale of its logit.
+        """
         return answers.intervals(self, answers.read(self, data, offset, exposure, unseen), kind, level)
 
     # --- the network view ------------------------------------------------------------------
@@ -370,11 +389,10 @@ class Fit:
         """The network's layers, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
         return views.layers(self.estimate)
 
-    def forward(
-        self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise"
-    ) -> pd.Series:
+    def forward(self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise") -> Any:
         """The network's output for each row: the mean, as `predict` gives it."""
-        return self.predict(data, offset=offset, exposure=exposure, unseen=unseen).rename("output")
+        found = self.predict(data, offset=offset, exposure=exposure, unseen=unseen)
+        return found if self.family.joint else found.rename("output")
 
     def gradient(self) -> pd.Series:
         """Score by weight at dispersion 1: the slope of the log-likelihood, minus that of the summed loss."""

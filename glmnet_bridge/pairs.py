@@ -18,6 +18,7 @@ import pandas as pd
 from glmnet_bridge import faces, gaps, learnt
 from glmnet_bridge.adapters.agreements import Agreement
 from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.adapters.outputs import order_note
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.errors import BridgeError
@@ -29,9 +30,10 @@ from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, 
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import Inputs, single_unit
+from glmnet_bridge.model.networks import Inputs, by_output, single_unit
 from glmnet_bridge.model.penalties import Penalty
 from glmnet_bridge.plots import Plots
 from glmnet_bridge.readings import Reading, evaluated
@@ -223,6 +225,8 @@ class Bridge:
                 f"on random rows ({arithmetic} precision)."
             )
             out += list(foreign.folded)
+            note = order_note(foreign, self.network.recipe.response)
+            out += [note] if note else []
         out += self.margins
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
@@ -255,22 +259,24 @@ class Bridge:
 
 
 def shared(glm: Fit) -> Bridge:
-    """The bridge of a GLM and the one-unit network that it is: one estimate, two views."""
-    found = glm.estimate
-    names, kept = glm.names, _kept(found, len(glm.names))
-    values = covariances.coefficients(found)[kept]
-    entries = single_unit(names).entries
-    matrix = np.eye(len(names))[:, kept]
+    """The bridge of a GLM and the network that it is: one estimate, two views."""
+    model, outputs = glm.estimate.model, glm.estimate.model.outputs
+    columns = model.columns
+    terms = Terms(columns, len(columns), _kept(glm.estimate, len(columns)), outputs)
+    order = by_output(len(terms.independent), terms.count)
+    values = np.empty(len(order))
+    values[order] = covariances.coefficients(glm.estimate)[terms.kept]
+    matrix = np.zeros((len(terms.labels), len(order)))
+    matrix[terms.kept, order] = 1.0
+    entries = single_unit(tuple(columns[j] for j in terms.independent), outputs).entries
     map_ = Correspondence(
-        columns=names,
-        own=len(names),
-        kept=kept,
-        aliased=glm.aliased,
-        entries=tuple(entries[j] for j in kept),
+        terms=terms,
+        aliased=terms.aliased(glm.aliased),
+        entries=entries,
         values=values,
         matrix=matrix,
-        constant=np.zeros(len(names)),
-        weights=tuple(entries[j] for j in kept),
+        constant=np.zeros(len(matrix)),
+        weights=entries,
         jacobian=matrix,
         folded=False,
         ties=(),
@@ -305,9 +311,10 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     if not found.model.network.affine:
         return _beyond(glm, reading, wide)
     training = gaps.training_of(reading.fit, glm.recipe.response)
-    map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased)
+    outputs = found.model.outputs
+    map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased, outputs)
     rows = reading.fit.rows
-    beta = np.nan_to_num(map_.coefficients)
+    beta = map_.terms.matrix(np.nan_to_num(map_.coefficients))
     agree = checks.confirm(union, reading.fed, reading.network, found.theta, beta, rows)
     apart = checks.covariance_difference(map_, found.model.network, found.model, found.theta, rows)
     return Bridge(
@@ -365,8 +372,8 @@ def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:
     unfinished = glm.outcome in ("step limit", "diverged")
     if not wider and not unfinished and glm.estimate.model.penalty.strength == 0:
         return glm
-    names = network.names
-    model = Model(names, single_unit(names), glm.family, Penalty())
+    own = network.estimate.model
+    model = Model(own.columns, single_unit(own.columns, own.outputs), glm.family, Penalty(), own.outputs)
     rows = network.rows if wider else glm.rows
     start = None if wider or not unfinished else glm.params.to_numpy()
     found = estimate(model, rows, start=start, limits=Limits(), nobs=glm.nobs)

@@ -218,8 +218,9 @@ def read(
         union = unions.over_columns(recipe.design, rows, network.inputs, rank)
     else:
         union = unions.unite(recipe.design, rows, fed, network, rank)
-    model = Model(union.names, _over(union, network), family, penalty)
-    _check_outputs(model.network)
+    names = recipe.response.outputs
+    _check_outputs(network, family, names)
+    model = Model(union.names, _over(union, network), family, penalty, names)
     wide = replace(sample, source=union.source)
     reader = Reader() if fed is None else fed.reader
     own = recipe if not union.wider else UnionRecipe(recipe, reader, union.names, union.picks, union.constant)
@@ -252,13 +253,15 @@ def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[F
     fed = feeds.feed(asked, design, data, sample.index, sample.kept, wanted_names)
     if given is not None:
         return fed, given
+    outputs = recipe.response.outputs
     if wanted.own:
-        return fed, single_unit(design.names)
-    bias = CONSTANT in design.names or not asked.nothing
-    layers: tuple[Any, ...] = (Affine(len(fed.names), 1, bias=bias),)
+        return fed, single_unit(design.names, outputs)
+    bias, units = CONSTANT in design.names or not asked.nothing, max(len(outputs), 1)
+    layers: tuple[Any, ...] = (Affine(len(fed.names), units, bias=bias),)
+    entries = dense_entries(layers, fed.names, outputs)
     if wanted.activation is not None:
-        layers = (*layers, Activation(1, wanted.activation, wanted.activation))
-    return fed, Network(Inputs(fed.names), layers, dense_entries(layers, fed.names))
+        layers = (*layers, Activation(units, wanted.activation, wanted.activation))
+    return fed, Network(Inputs(fed.names), layers, entries)
 
 
 def _over(union: Union, network: Network) -> Network:
@@ -269,24 +272,33 @@ def _over(union: Union, network: Network) -> Network:
     return Network(union.inputs, network.layers, network.entries)
 
 
-def _check_outputs(network: Network) -> None:
-    if network.outputs != 1:
+def _check_outputs(network: Network, family: Family, names: tuple[str, ...]) -> None:
+    """One linear predictor, or of several classes one for each after the base."""
+    wanted = max(len(names), 1)
+    if network.outputs == wanted:
+        return
+    if family.joint:
         raise ArgumentError(
-            f"The network ends in {network.outputs} linear predictors; the families of this version have one. "
-            "A softmax over two units becomes one with the layer Contrast(2)."
+            f"The network ends in {network.outputs} linear predictors; the response has {wanted + 1} classes, and so "
+            f"{wanted} linear predictors ({listed(names, 8)}). A softmax over {wanted + 1} units becomes that with the "
+            f"layer Contrast({wanted + 1}, base), base being the unit of the class that the others are compared with."
         )
+    raise ArgumentError(
+        f"The network ends in {network.outputs} linear predictors; the {family.name} family has one. "
+        'A softmax over two units becomes one with the layer Contrast(2); several classes need family="multinomial".'
+    )
 
 
 def _from_glm(model: Model, rows: Rows, glm: Fit | None) -> Array | None:
-    """The GLM's coefficients as weights of one unit: kernel, then bias; None where they are not finite."""
-    names = model.columns
+    """The GLM's coefficients as weights of one layer: kernel, then bias; None where they are not finite."""
+    names, outputs = model.columns, model.outputs
     if glm is None:
-        beta = coefficients(estimate(Model(names, single_unit(names), model.family), rows))
+        beta = coefficients(estimate(Model(names, single_unit(names, outputs), model.family, outputs=outputs), rows))
     else:
         beta = glm.params.to_numpy()
-    by_name = dict(zip(names, beta, strict=True))
+    by_name = dict(zip(names, beta.reshape(-1, len(names)).T, strict=True))
     bias = [by_name[CONSTANT]] if CONSTANT in by_name else []
-    theta = np.array([by_name[name] for name in model.network.inputs.names] + bias)
+    theta = np.concatenate([by_name[name] for name in model.network.inputs.names] + bias)
     return theta if np.isfinite(theta).all() else None
 
 
@@ -339,7 +351,7 @@ def _estimate(
     if wanted.training is not None:
         trained = descents.descend(model, rows, wanted.training, theta=start, reference=reference, nobs=nobs)
     elif start is None:
-        raise ArgumentError(f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers.")
+        raise ArgumentError(f"train=None evaluates the network at start=: give it, {model.network.parameters} numbers.")
     theta = start if trained is None else trained.theta
     assert theta is not None
     sums = model.sums(rows, theta, "both")
@@ -379,8 +391,9 @@ def evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | N
     info = sums.expected if decay is None else sums.expected + np.diag(decay)
     inverse = generalised_inverse_of_rank(info, free if decay is None else None)
     score = sums.score if decay is None else sums.score - decay * theta
-    distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
-    covariance = inverse if decay is None else inverse @ sums.expected @ inverse
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
+        covariance = inverse if decay is None else inverse @ sums.expected @ inverse
     outcome = "converged" if distance <= REACHED else "as given"
     return replace(found, covariance=covariance, outcome=outcome, distance=distance, trace=_one(found, distance))
 

@@ -30,6 +30,7 @@ STAGES = (
     "inference",
     "adapters",
     "report",
+    "shares",
     "answers",
     "variables",
     "plots",

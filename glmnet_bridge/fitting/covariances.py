@@ -1,7 +1,8 @@
 """Coefficients of the columns and their covariance, for any affine network.
 
-    beta = fold(theta)        cov(beta) = A cov(theta) A',   A = d beta / d theta
+    beta = vec fold(theta)        cov(beta) = A cov(theta) A',   A = d beta / d theta
 
+Of k outputs the coefficients come one output after the other, as the model's labels: p * k of them.
 For a GLM A is the identity, or picks the independent columns. A column that was left out as
 aliased has no coefficient (nan), one that separates the data has an infinite one.
 """
@@ -13,7 +14,7 @@ import numpy as np
 from glmnet_bridge.errors import ArgumentError, nearest
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.estimates import Estimate
-from glmnet_bridge.model.networks import fold, fold_jacobian
+from glmnet_bridge.model.networks import by_output, fold, fold_jacobian
 
 Array = np.ndarray
 
@@ -21,17 +22,23 @@ KINDS = ("expected", "observed")
 
 
 def representer(estimate: Estimate) -> Array:
-    """Finite coefficients `(p,)` that give every row's linear predictor: 0 for columns left out.
+    """Finite coefficients `(p * k,)` that give every row's linear predictors: 0 for columns left out.
 
     A network that is not affine has none: nan.
     """
     if not estimate.model.network.affine:
-        return np.full(len(estimate.model.columns), np.nan)
-    return fold(estimate.model.network, estimate.theta)[:, 0]
+        return np.full(len(estimate.model.labels), np.nan)
+    return fold(estimate.model.network, estimate.theta).T.ravel()
+
+
+def jacobian(estimate: Estimate) -> Array:
+    """A `(p * k, P)`, the derivative of the coefficients."""
+    network = estimate.model.network
+    return fold_jacobian(network, estimate.theta)[by_output(len(estimate.model.columns), network.outputs)]
 
 
 def coefficients(estimate: Estimate) -> Array:
-    """Coefficients `(p,)`: nan where aliased (or of undecided sign at infinity), infinite where separated."""
+    """Coefficients `(p * k,)`: nan where aliased (or of undecided sign at infinity), infinite where separated."""
     beta = representer(estimate).copy()
     if estimate.separation is None and estimate.rank is None:
         return beta
@@ -43,18 +50,19 @@ def coefficients(estimate: Estimate) -> Array:
 
 
 def states(estimate: Estimate) -> tuple[str, ...]:
-    """Per column: finite, +inf, -inf, either (infinite, sign open) or aliased."""
-    status = ["finite"] * len(estimate.model.columns)
+    """Per coefficient: finite, +inf, -inf, either (infinite, sign open) or aliased."""
+    width = len(estimate.model.columns)
+    status = ["finite"] * len(estimate.model.labels)
     if estimate.separation is not None:
         status = list(estimate.separation.status)
     if estimate.rank is not None:
         for j in estimate.rank.dropped:
-            status[j] = "aliased"
+            status[j::width] = ["aliased"] * len(status[j::width])
     return tuple(status)
 
 
 def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1.0) -> Array:
-    """Covariance `(p, p)` of the coefficients; nan for those that are not finite.
+    """Covariance `(p * k, p * k)` of the coefficients; nan for those that are not finite.
 
     Parameters
     ----------
@@ -69,18 +77,21 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
     """
     if kind not in KINDS:
         raise ArgumentError(f"vcov={kind!r} is unknown; there are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
-    p = len(estimate.model.columns)
+    p = len(estimate.model.labels)
     theta = _of_theta(estimate, kind) if estimate.model.network.affine else None
     if theta is None:
         return np.full((p, p), np.nan)
     network = estimate.model.network
     if network.plain:
         out = theta * dispersion
+        if network.outputs > 1:
+            order = by_output(len(estimate.model.columns), network.outputs)
+            out = out[np.ix_(order, order)]
     else:
-        jacobian = fold_jacobian(network, estimate.theta)
-        out = jacobian @ theta @ jacobian.T * dispersion
-    gone = [state != "finite" for state in states(estimate)]
-    if any(gone):
+        slopes = jacobian(estimate)
+        out = slopes @ theta @ slopes.T * dispersion
+    gone = np.array(states(estimate)) != "finite"
+    if gone.any():
         out = out.copy()
         out[gone] = np.nan
         out[:, gone] = np.nan

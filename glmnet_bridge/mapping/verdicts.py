@@ -92,6 +92,13 @@ def _trained(case: Case) -> str:
             f"Every GLM term is read off the weights, which are at the optimum of their own loss ({own}): "
             f"{rounding(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
         )
+    if case.map_.narrow > 0 and not case.penalty:
+        count = len(case.map_.kept)
+        return (
+            "The network is a GLM with fewer free parameters at its own optimum: its narrow layers leave "
+            f"{count - case.map_.narrow} directions to {count} coefficients. It is {rounding(case.apart.joint)} SE "
+            f"from the maximum likelihood{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum."
+        )
     if case.penalty:
         which = "the penalised GLM" if _all_same(case.map_) else "a GLM penalised on its own weights"
         return (
@@ -150,7 +157,7 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
         parts.append(f"It leaves out {listed(left_out)} ({listed(zero)}).")
     if together:
         parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
-    added = map_.columns[map_.own :]
+    added = map_.terms.columns[map_.terms.own :]
     extra = [name for name in added if name != CONSTANT]
     if CONSTANT in added:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")

@@ -230,10 +230,11 @@ def weights(prior: bool, freq: bool, trials: bool, offset: bool) -> str:
     return f"Each row comes with {' and '.join(given)}." if given else ""
 
 
-def two_languages(activation: str, loss: str, mean_loss: float, one_unit: bool) -> str:
+def two_languages(activation: str, loss: str, mean_loss: float, units: int) -> str:
     """The one sentence of every report that joins both vocabularies."""
     said = "" if numbers.is_missing(mean_loss) else f" (here {numbers.significant(mean_loss, 5)})"
-    start = "As a network this is one unit on the same columns" if one_unit else "In the words of networks"
+    number = "one unit" if units == 1 else f"{units} units (one for each class after the base)"
+    start = f"As a network this is {number} on the same columns" if units else "In the words of networks"
     return (
         f"{start}: activation = inverse link ({activation}), bias = Intercept, mean loss = {loss} per "
         f"row{said}, and maximum likelihood is the minimum of that loss."

@@ -571,7 +571,9 @@ def test_paths_that_are_no_models(tmp_path):
     text.write_text("not a model")
     with pytest.raises(ReadError, match="is no Keras 3 file"):
         bridge(str(text))
-    with pytest.raises(ArgumentError, match=r"network='model.h5' is a str, and no path of a file that is read: those end in .*\.keras"):
+    with pytest.raises(
+        ArgumentError, match=r"network='model.h5' is a str, and no path of a file that is read: those end in .*\.keras"
+    ):
         bridge("model.h5")
 
 
