@@ -4,7 +4,7 @@
 
 from the weights as they are. Each step maximises the second-order model of this around theta, with
 the expected information (Gauss-Newton) and damping (Levenberg, Marquardt) where a step does not
-improve; with l1 by coordinate descent on that model. Redundant weights stay where the step of least
+improve; with l1 that model is minimised exactly (`lassos`). Redundant weights stay where the step of least
 length leaves them; what they fold into is unique.
 """
 
@@ -16,13 +16,14 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.fitting import linalg
+from glmnet_bridge.inference import lassos
 from glmnet_bridge.model.models import Model, Sums
 
 Array = np.ndarray
 
 MOST = 200  # steps
-SWEEPS = 1000  # of coordinate descent
 TOLERANCE = 1e-9  # standard errors
+NOISE = 1e-13  # of the largest eigenvalue: below it a direction is redundant, and its curvature rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,29 +112,12 @@ def _step(aim: Aim, theta: Array, sums: Sums, damping: float) -> tuple[Array, fl
     size = curve.diagonal()
     curve = curve + np.diag(damping * np.where(size > 0, size, 1.0)) if damping else curve
     if aim.l1.any():
-        step = _descended(slope, curve, aim.l1, theta)
+        step = lassos.step(slope, curve, aim.l1, theta)
         less = aim.l1 @ (np.abs(theta + step) - np.abs(theta))
         return step, 2.0 * float(slope @ step - 0.5 * step @ curve @ step - less)
     factor = linalg.factor(curve)
-    step = linalg.generalised_inverse(curve) @ slope if factor is None else factor.solve(slope)
+    if factor is None or factor.rcond < NOISE:
+        step = linalg.generalised_inverse(curve, NOISE) @ slope
+    else:
+        step = factor.solve(slope)
     return step, float(slope @ step)
-
-
-def _descended(slope: Array, curve: Array, l1: Array, theta: Array) -> Array:
-    """Coordinate descent on `slope'd - d'curve d / 2 - l1'|theta + d|` (Friedman, Hastie and Tibshirani 2010)."""
-    step = np.zeros_like(theta)
-    left = slope.copy()  # slope - curve @ step
-    diagonal = curve.diagonal()
-    for _ in range(SWEEPS):
-        most = 0.0
-        for j in np.flatnonzero(diagonal > 0):
-            whole = left[j] + diagonal[j] * (theta[j] + step[j])
-            new = np.sign(whole) * max(abs(whole) - l1[j], 0.0) / diagonal[j] - theta[j]
-            change = new - step[j]
-            if change:
-                step[j] = new
-                left -= curve[:, j] * change
-                most = max(most, abs(change) * np.sqrt(diagonal[j]))
-        if most <= 1e-12:
-            break
-    return step
