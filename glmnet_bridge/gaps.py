@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from glmnet_bridge.design.responses import Response
+from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.inference import causes, optima
 from glmnet_bridge.inference.causes import Causes, Training
 from glmnet_bridge.inference.optima import Aim
+from glmnet_bridge.mapping import shrinkages
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import fold
@@ -95,6 +98,41 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
     whole[np.ix_(map_.kept, map_.kept)] = information / union.dispersion
     terms = "; ".join(tie.text for tie in map_.ties[:4])
     return causes.causes(steps, map_.columns, mle, union.bse.to_numpy(), whole, terms)
+
+
+def ridge_of(training: Training | None, map_: Correspondence | None, fit: Fit) -> pd.DataFrame:
+    """Standard errors of each term under the network's own ridge; see `shrinkages`.
+
+    Parameters
+    ----------
+    training : what is known of it; None where the network shares the GLM's estimate
+    map_ : the correspondence, None for a network that is no GLM
+    fit : the network
+
+    Raises
+    ------
+    BridgeError
+        where they would mean nothing, with the reason
+    """
+    if map_ is None:
+        raise BridgeError("The network has a hidden activation: its terms have no standard errors.")
+    known = training or training_of(fit, fit.recipe.response)
+    if known.l1.any():
+        raise BridgeError(
+            f"The training has an L1 penalty ({known.penalty}), which selects terms by the data: standard errors as if "
+            "they had been chosen beforehand would be too small. Fit the chosen terms to other rows with gb.glm, or "
+            "to these and say that they were selected."
+        )
+    other = known.loss or ("label smoothing" if known.smoothing else "") or (
+        "class weights" if known.weights is not None else ""
+    )
+    if other:
+        raise BridgeError(
+            f"The network was trained with {other}: its loss is not minus the log-likelihood of the rows, so that the "
+            "information is not the precision of its weights. gb.glm(...) has the standard errors of the likelihood."
+        )
+    found = fit.estimate
+    return shrinkages.shrunken(map_, found.model, fit.rows, found.theta, known.l2, fit.nobs)
 
 
 def steps_of(training: Training, fit: Fit, seen: Callable[[Array], Array]) -> list[tuple[str, str, Array, Array]]:

@@ -10,7 +10,7 @@ refines itself), standard errors do not, hence the QR behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import lapack, solve_triangular
@@ -167,6 +167,19 @@ def rank(r: Array, raw_norms: Array | None = None) -> Rank:
         solved = np.linalg.lstsq(r[:, kept] / scale, r[:, dropped], rcond=None)[0]
         equations = (solved / scale[:, None]).T
     return Rank(np.array(kept, dtype=int), np.array(dropped, dtype=int), equations)
+
+
+def raw_equations(found: Rank, to_raw: Array) -> Rank:
+    """Alias equations between raw columns: U* = U T, so U_d T_dd = U* ... solved for the dropped ones."""
+    if not len(found.dropped):
+        return found
+    # null vectors of the standard columns are mapped to null vectors of the raw ones
+    nulls = np.zeros((len(to_raw), len(found.dropped)))
+    nulls[found.dropped, np.arange(len(found.dropped))] = 1.0
+    nulls[found.kept] = -found.equations.T
+    nulls = to_raw @ nulls
+    solved = np.linalg.solve(nulls[found.dropped].T, nulls[found.kept].T)
+    return replace(found, equations=-solved)
 
 
 def generalised_inverse(matrix: Array, tolerance: float = 1e-12) -> Array:

@@ -67,8 +67,7 @@ class Source:
     ratio : the package's own default of l1_ratio; 0 or 1 where it has none
     mixes : whether l1_ratio can be set
     inverse : whether a larger value penalises less
-    intercept : whether constants are penalised
-    chooses : whether the user of the package can have it either way
+    constants : "free", "penalised", or what is the default of a choice: "free?", "penalised?"
     takes : further options of `Setting` that matter
     box : whether the setting is no penalty, but a bound 1/value on the size of a weight
     """
@@ -82,10 +81,19 @@ class Source:
     ratio: float = 0.0
     mixes: bool = False
     inverse: bool = False
-    intercept: bool = False
-    chooses: bool = False
+    constants: str = "free"
     takes: tuple[str, ...] = ()
     box: bool = False
+
+    @property
+    def intercept(self) -> bool:
+        """Whether constants are penalised, unless something else is chosen."""
+        return self.constants.startswith("penalised")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the package leaves the choice."""
+        return self.constants.endswith("?")
 
     def strengths(self, value: float, setting: Setting) -> tuple[float, float]:
         """`l1, l2` of a value."""
@@ -203,14 +211,14 @@ _DECOUPLED = (
 def _decoupled(name: str, setting: str) -> Source:
     return Source(
         name, setting, "none; the largest weight is at most 1/d", "no weight",
-        _DECOUPLED, _total, intercept=True, chooses=True, box=True,
+        _DECOUPLED, _total, constants="penalised?", box=True,
     )  # fmt: skip
 
 
 SOURCES: tuple[Source, ...] = (
     Source(
         "ridge", "gb.penalties.ridge(strength)", "l2 = strength", "slopes; with intercept=True the constants too",
-        "this package's own scale", _total, chooses=True,
+        "this package's own scale", _total, constants="free?",
     ),
     Source(
         "sklearn C", "LogisticRegression(C)", "l1 = l1_ratio/C, l2 = (1 - l1_ratio)/C", "slopes",
@@ -220,7 +228,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         "sklearn liblinear C", 'LogisticRegression(C, solver="liblinear")', "l1 or l2 = 1/C", "slopes and constant",
         "this solver penalises the constant too, more weakly with a larger intercept_scaling",
-        _total, mixes=True, inverse=True, intercept=True,
+        _total, mixes=True, inverse=True, constants="penalised",
     ),
     Source(
         "sklearn MLP alpha", "MLPClassifier(alpha), MLPRegressor(alpha)", "l2 = alpha*n/batch_size; alpha for lbfgs",
@@ -263,23 +271,23 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source(
         "nnet decay", "nnet(decay), multinom(decay)", "l2 = 2*decay", "all, the biases too",
-        "there is no half before its sum of squares; for entropy and softmax outputs", _twice, intercept=True,
+        "there is no half before its sum of squares; for entropy and softmax outputs", _twice, constants="penalised",
     ),
     Source(
         "nnet linout decay", "nnet(decay, linout = TRUE)", "l2 = decay", "all, the biases too",
-        "on the sum of squares, so that over the dispersion it is decay/sigma^2", _total, intercept=True,
+        "on the sum of squares, so that over the dispersion it is decay/sigma^2", _total, constants="penalised",
     ),
     Source(
         "statsmodels GLM alpha", "GLM.fit_regularized(alpha, L1_wt = l1_ratio)", _ELASTIC.format("alpha"),
         "all, the constant too, unless alpha is a vector with a 0 for it",
         "L1_wt is 1 by default; its own tolerance leaves about 1e-5",
-        _per_row("statsmodels GLM alpha"), ratio=1.0, mixes=True, intercept=True, chooses=True,
+        _per_row("statsmodels GLM alpha"), ratio=1.0, mixes=True, constants="penalised?",
     ),
     Source(
         "statsmodels Logit alpha", "Logit.fit_regularized(alpha)", "l1 = alpha",
         "all, the constant too, unless alpha is a vector with a 0 for it",
         "L1 only and on the total, unlike GLM.fit_regularized; so for Probit, Poisson and MNLogit",
-        _total, ratio=1.0, intercept=True, chooses=True,
+        _total, ratio=1.0, constants="penalised?",
     ),
     Source(
         "keras L2", "kernel_regularizer=L2(l)", "l2 = 2*n*l", "the kernel that it is given for",
@@ -295,29 +303,29 @@ SOURCES: tuple[Source, ...] = (
         "keras SGD weight_decay", "SGD(weight_decay=d)", "l2 = n*d*(1 - momentum)",
         "all, the biases too, unless excluded",
         "with momentum the gradient is added up and the decay is not",
-        _loss("keras SGD weight_decay", 1.0, 1.0), intercept=True, chooses=True, takes=("loss", "momentum"),
+        _loss("keras SGD weight_decay", 1.0, 1.0), constants="penalised?", takes=("loss", "momentum"),
     ),
     Source(
         "torch SGD weight_decay", "SGD(weight_decay=d)", "l2 = n*d; d for a summed loss",
         "all parameters that the optimiser is given, the biases too",
         "momentum changes nothing",
-        _loss("torch SGD weight_decay", 1.0, 1.0), intercept=True, chooses=True, takes=("loss",),
+        _loss("torch SGD weight_decay", 1.0, 1.0), constants="penalised?", takes=("loss",),
     ),
     Source(
         "torch Adam weight_decay", "Adam(weight_decay=d), RMSprop, Adagrad", "l2 = n*d; d for a summed loss",
         "all parameters that the optimiser is given, the biases too",
         "only as trained to the end on all rows: with batches Adam's own scaling moves the optimum",
-        _loss("torch Adam weight_decay", 1.0, 1.0), intercept=True, chooses=True, takes=("loss",),
+        _loss("torch Adam weight_decay", 1.0, 1.0), constants="penalised?", takes=("loss",),
     ),
     _decoupled("torch AdamW weight_decay", "AdamW(weight_decay=d)"),
     _decoupled("keras AdamW weight_decay", "AdamW(weight_decay=d)"),
     _decoupled("keras Adam weight_decay", "Adam(weight_decay=d)"),
     Source(
         "laplace prior_precision", "Laplace(prior_precision=t)", "l2 = t", "the weights it is laid over",
-        "a Gaussian prior of variance 1/t, the same for every weight", _total, intercept=True, chooses=True,
+        "a Gaussian prior of variance 1/t, the same for every weight", _total, constants="penalised?",
     ),
     Source(
         "tfp l2_regularizer", "tfp.glm.fit(l2_regularizer)", "l2 = 2*l2_regularizer", "all columns, the constant too",
-        "there is no half before its sum of squares", _twice, intercept=True,
+        "there is no half before its sum of squares", _twice, constants="penalised",
     ),
 )  # fmt: skip
