@@ -236,7 +236,7 @@ def _steps(fit: Fit) -> tuple[Training, list[tuple[str, str, Array, Array]]]:
     training = gaps.training_of(fit, fit.recipe.response)
     if fit.outcome in ("converged", "rank deficient", "boundary", "separated") and not training.l2.any():
         return training, []
-    return training, gaps.steps_of(training, fit, lambda theta: theta)
+    return training, gaps.steps_of(training, fit, (lambda theta: theta, np.abs(fit.estimate.theta)))
 
 
 def _undone(a: Fit, here: Rows) -> list[Move]:
@@ -245,9 +245,10 @@ def _undone(a: Fit, here: Rows) -> list[Move]:
     for name, words, before, after in _steps(a)[1]:
         etas = [_eta(replace(a.estimate, theta=theta), here) for theta in (before, after)]
         moves.append(Move(name, words, "a", etas[0], etas[1]))
-    if moves and a.foreign is not None:
+    if not a.estimate.model.network.plain:
+        at = moves[-1].after if moves else _eta(a.estimate, here)
         rest = _eta(_maximum(a, a.rows, a.family), here)
-        moves.append(Move("structure", "the network cannot express all of its columns", "a", moves[-1].after, rest))
+        moves.append(Move("structure", "the network cannot express all of its columns", "a", at, rest))
     return moves
 
 
@@ -257,9 +258,10 @@ def _redone(b: Fit) -> list[Move]:
     for name, words, before, after in reversed(_steps(b)[1]):
         etas = [_eta(replace(b.estimate, theta=theta), b.rows) for theta in (after, before)]
         moves.append(Move(name, words, "b", etas[0], etas[1]))
-    if moves and b.foreign is not None:
+    if not b.estimate.model.network.plain:
+        at = moves[0].before if moves else _eta(b.estimate, b.rows)
         rest = _eta(_maximum(b, b.rows, b.family), b.rows)
-        moves.insert(0, Move("structure", "the network cannot express all of its columns", "b", rest, moves[0].before))
+        moves.insert(0, Move("structure", "the network cannot express all of its columns", "b", rest, at))
     return moves
 
 

@@ -21,9 +21,12 @@ from glmnet_bridge.inference.optima import Aim
 from glmnet_bridge.mapping import shrinkages
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import fold
+from glmnet_bridge.model.networks import fold, fold_jacobian
 
 Array = np.ndarray
+
+SQUARED = dict.fromkeys(("mean_squared_error", "mse", "squared_error", "MSELoss", "brier_score"), "squared error")
+"""What the packages call it."""
 
 
 def training_of(fit: Fit, response: Response) -> Training:
@@ -45,7 +48,7 @@ def training_of(fit: Fit, response: Response) -> Training:
     if school.decay is not None:
         rows = float(fit.rows.n) if school.decay.per_row else 1.0
         l1, l2, words = rows * school.decay.l1, rows * school.decay.l2, school.decay.words
-    loss = "" if school.likelihood else school.loss or "the loss"
+    loss = "" if school.likelihood else SQUARED.get(school.loss, school.loss or "the loss")
     weights = None
     if school.class_weights is not None:
         weights = causes.class_weights(fit.rows, fit.rows.response[:, 0], _both(school.class_weights, response))
@@ -54,9 +57,9 @@ def training_of(fit: Fit, response: Response) -> Training:
 
 def _both(weights: Mapping[Any, float], response: Response) -> tuple[float, float]:
     """The weights of the other level and of the event; by place where the labels are not the response's."""
-    if response.event in weights:
-        other = next((level for level in response.levels if level != response.event), None)
-        return float(weights.get(other, 1.0)), float(weights[response.event])
+    other = next((level for level in response.levels if level != response.event), None)
+    if response.event in weights or other in weights or len(weights) != 2:
+        return float(weights.get(other, 1.0)), float(weights.get(response.event, 1.0))
     first, last = (float(each) for each in list(weights.values())[:2])
     return first, last
 
@@ -93,7 +96,9 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
         out[map_.kept] = beta[map_.kept]
         return out
 
-    steps = steps_of(training, fit, coefficients)
+    theta = fit.estimate.theta
+    sizes = np.abs(fold_jacobian(network, theta)) @ np.abs(theta)
+    steps = steps_of(training, fit, (coefficients, sizes.reshape(-1, network.outputs).T.ravel()))
     whole = np.zeros((len(mle), len(mle)))
     whole[np.ix_(map_.kept, map_.kept)] = information / union.dispersion
     terms = "; ".join(tie.text for tie in map_.ties[:4])
@@ -135,9 +140,14 @@ def ridge_of(training: Training | None, map_: Correspondence | None, fit: Fit) -
     return shrinkages.shrunken(map_, found.model, fit.rows, found.theta, known.l2, fit.nobs)
 
 
-def steps_of(training: Training, fit: Fit, seen: Callable[[Array], Array]) -> list[tuple[str, str, Array, Array]]:
-    """The causes in a network's own training, in turn: `name, words, before, after`, as `seen` shows theta."""
-    return causes.undone(training, _aim(training, fit), fit.estimate.theta, seen, fit.dispersion)
+def steps_of(
+    training: Training, fit: Fit, seen: tuple[Callable[[Array], Array], Array]
+) -> list[tuple[str, str, Array, Array]]:
+    """The causes in a network's own training, in turn: `name, words, before, after`.
+
+    `seen` is what is shown of theta, and the sizes of what that is added up from.
+    """
+    return causes.undone(training, _aim(training, fit), fit.estimate.theta, seen[0], fit.dispersion, seen[1])
 
 
 def _aim(training: Training, fit: Fit) -> Aim:
