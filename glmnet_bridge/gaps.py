@@ -128,8 +128,10 @@ def ridge_of(training: Training | None, map_: Correspondence | None, fit: Fit) -
             "they had been chosen beforehand would be too small. Fit the chosen terms to other rows with gb.glm, or "
             "to these and say that they were selected."
         )
-    other = known.loss or ("label smoothing" if known.smoothing else "") or (
-        "class weights" if known.weights is not None else ""
+    other = (
+        known.loss
+        or ("label smoothing" if known.smoothing else "")
+        or ("class weights" if known.weights is not None else "")
     )
     if other:
         raise BridgeError(

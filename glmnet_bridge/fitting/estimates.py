@@ -410,9 +410,7 @@ def _leaves(problem: _Problem, model: Model, end: irls.Point) -> bool:
     return not np.isfinite(model.sums(problem.rows, end.theta + end.step, "value").loglik)
 
 
-def _covariance(
-    problem: _Problem, model: Model, sums: Sums, end: irls.Point
-) -> tuple[Array | None, Array | None]:
+def _covariance(problem: _Problem, model: Model, sums: Sums, end: irls.Point) -> tuple[Array | None, Array | None]:
     """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows.
 
     With a penalty the covariance of the penalised estimator, and `(I+P)^-1` beside it.

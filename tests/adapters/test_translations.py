@@ -40,9 +40,11 @@ COST = RNG.gamma(2.0, np.exp(0.3 * ETA) / 2.0)
 def ours(found, family="binomial", y=LOW, x=X, *, intercept=True, columns=None, weights=None):
     """The optimum of our objective at a translation: the slopes, then the constant."""
     l1, l2 = (found.l1, found.l2) if columns is None else found.standardised(columns)
-    every = [np.append(np.broadcast_to(part, x.shape[1]), part * found.intercept) for part in (l1, l2)] if (
-        columns is None
-    ) else [np.append(part, 0.0) for part in (l1, l2)]
+    every = (
+        [np.append(np.broadcast_to(part, x.shape[1]), part * found.intercept) for part in (l1, l2)]
+        if (columns is None)
+        else [np.append(part, 0.0) for part in (l1, l2)]
+    )
     names = tuple(f"x{j}" for j in range(x.shape[1])) + (("Intercept",) if intercept else ())
     every = [part[: len(names)] for part in every]
     matrix = np.column_stack([x, np.ones(len(x))]) if intercept else x
@@ -64,6 +66,7 @@ def flat(model):
 @pytest.mark.parametrize("c", [0.05, 1.0, 30.0])
 def test_logistic_regression_c(c):
     """Error 1e-9: its Newton solver stops on the gradient."""
+    pytest.importorskip("sklearn")
     from sklearn.linear_model import LogisticRegression
 
     there = LogisticRegression(C=c, solver="newton-cholesky", tol=1e-12).fit(X, LOW)
@@ -73,6 +76,7 @@ def test_logistic_regression_c(c):
 @pytest.mark.parametrize("ratio", [1.0, 0.4])
 def test_logistic_regression_elastic_net(ratio):
     """Error 1e-7: saga is a stochastic solver. With weights of the rows too."""
+    pytest.importorskip("sklearn")
     from sklearn.linear_model import LogisticRegression
 
     weights = np.linspace(0.5, 1.5, N)
@@ -85,6 +89,7 @@ def test_logistic_regression_elastic_net(ratio):
 
 def test_liblinear_penalises_the_constant():
     """Error 1e-7: its tolerance."""
+    pytest.importorskip("sklearn")
     from sklearn.linear_model import LogisticRegression
 
     there = LogisticRegression(C=0.3, solver="liblinear", tol=1e-12, max_iter=10_000).fit(X, LOW)
@@ -93,6 +98,7 @@ def test_liblinear_penalises_the_constant():
 
 def test_mlp_alpha_is_the_strength_for_lbfgs():
     """Error 1e-5: L-BFGS stops when the loss no longer falls by 2e-9 of itself, its root in the weights."""
+    pytest.importorskip("sklearn")
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     options = {"hidden_layer_sizes": (), "solver": "lbfgs", "alpha": 6.0, "tol": 1e-14, "max_iter": 2000}
@@ -107,6 +113,7 @@ def test_mlp_alpha_is_the_strength_for_lbfgs():
 @pytest.mark.parametrize(("solver", "rate", "error"), [("sgd", 0.8, 1e-9), ("adam", 0.01, 1e-5)])
 def test_mlp_alpha_depends_on_the_batch(solver, rate, error):
     """Four batches with the same rows each, so that the end has no noise; adam's steps never become quite 0."""
+    pytest.importorskip("sklearn")
     from sklearn.neural_network import MLPClassifier
 
     part, batch = slice(0, 40), 40
@@ -125,6 +132,7 @@ def test_mlp_alpha_depends_on_the_batch(solver, rate, error):
 @pytest.mark.parametrize("ratio", [0.0, 0.5])
 def test_sgd_classifier_alpha(ratio):
     """Error 1e-2: steps of single rows, whose noise averages out slowly; half the strength is 0.1 away."""
+    pytest.importorskip("sklearn")
     from sklearn.linear_model import SGDClassifier
 
     model = SGDClassifier(loss="log_loss", alpha=0.05, penalty="elasticnet", l1_ratio=ratio, max_iter=2000, tol=None,
@@ -136,6 +144,7 @@ def test_sgd_classifier_alpha(ratio):
 
 
 def test_ridge_lasso_and_elastic_net_of_least_squares():
+    pytest.importorskip("sklearn")
     from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
     found = translate("sklearn Ridge alpha", 9.0)
@@ -154,6 +163,7 @@ def test_ridge_lasso_and_elastic_net_of_least_squares():
 )
 def test_glms_of_scikit_learn(name, family, y):
     """Error 1e-8: its Newton solver stops on the gradient."""
+    pytest.importorskip("sklearn")
     import sklearn.linear_model
 
     model = getattr(sklearn.linear_model, name)(alpha=0.7, solver="newton-cholesky", tol=1e-11)
@@ -179,6 +189,7 @@ def test_glum_alpha(ratio):
 @pytest.mark.parametrize("free", [True, False])
 def test_statsmodels_glm_alpha(ratio, free):
     """Error 1e-4: its coordinate descent stops early and its own tolerance cannot be tightened everywhere."""
+    pytest.importorskip("statsmodels")
     import statsmodels.api as sm
 
     matrix = np.column_stack([X, np.ones(N)])
@@ -192,6 +203,7 @@ def test_statsmodels_glm_alpha(ratio, free):
 @pytest.mark.parametrize("free", [True, False])
 def test_statsmodels_logit_alpha_is_l1_on_the_total(free):
     """Error 1e-5: sequential quadratic programming."""
+    pytest.importorskip("statsmodels")
     import statsmodels.api as sm
 
     matrix = np.column_stack([X, np.ones(N)])
@@ -206,6 +218,7 @@ def test_statsmodels_logit_alpha_is_l1_on_the_total(free):
 
 
 def torch_trained(optimiser, steps, *, loss="binary", reduction="mean", **options):
+    pytest.importorskip("torch")
     import torch
 
     torch.set_num_threads(1)
@@ -255,6 +268,7 @@ def test_adamw_is_no_penalty():
     mle = ours(translate("ridge", 0.0))
     found = translate("torch AdamW weight_decay", 0.1)
     assert (found.l1, found.l2, found.box) == (0.0, 0.0, 10.0)
+    pytest.importorskip("torch")
     import torch
 
     assert "no penalty" in found.words
@@ -313,13 +327,14 @@ def test_keras_l2():
 
 @keras_test
 def test_keras_l1():
-    """Error 2e-3: a weight that is 0 swings around it by a step, and takes the others along."""
+    """Error 2e-4: a weight that is 0 swings around it by a step, however short, and takes the others along."""
     keras = pytest.importorskip("keras")
-    there = keras_trained(keras.optimizers.SGD(0.05), 700, regularizer=keras.regularizers.L1(0.1))
+    schedule = keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.985)
+    there = keras_trained(keras.optimizers.SGD(schedule), 500, regularizer=keras.regularizers.L1(0.1))
     found = ours(translate("keras L1", 0.1, n=N))
     zero = found == 0
-    assert zero.sum() == 1 and np.abs(there[zero]).max() < 0.05 * 0.2
-    np.testing.assert_allclose(there[~zero], found[~zero], atol=2e-3)
+    assert zero.sum() == 1 and np.abs(there[zero]).max() < 2e-4
+    np.testing.assert_allclose(there[~zero], found[~zero], atol=2e-4)
 
 
 @keras_test
@@ -422,9 +437,7 @@ def test_a_mixture_takes_its_share_along():
     found = translate("sklearn C", 0.5, l1_ratio=0.25)
     assert (found.l1, found.l2) == (0.5, 1.5)
     assert found.into("glmnet lambda", n=100) == 0.02 and found.ratio_in("glmnet lambda", n=100) == 0.25
-    there = found.into("glmnet lambda", n=100, response_sd=2.0), found.ratio_in(
-        "glmnet lambda", n=100, response_sd=2.0
-    )
+    there = found.into("glmnet lambda", n=100, response_sd=2.0), found.ratio_in("glmnet lambda", n=100, response_sd=2.0)
     back = translate("glmnet lambda", there[0], n=100, l1_ratio=there[1], response_sd=2.0)
     assert (back.l1, back.l2) == pytest.approx((0.5, 1.5))
 
