@@ -77,8 +77,10 @@ def _settings(fit: Any, vcov: str, known: bool) -> dict[str, str]:
     penalty = fit.estimate.model.penalty
     found = {"Dispersion": sentences.dispersion(fit.dispersion, fit.family.distribution.free_dispersion)}
     if known:
-        found["Standard errors"] = f"{vcov} information"
-    return {**found, "Penalty": repr(penalty)} if penalty.strength > 0 else found
+        found["Standard errors"] = sentences.errors(vcov, penalty.strength > 0)
+    if penalty.strength > 0:
+        found |= {"Penalty": repr(penalty), "Effective df": sentences.effective(fit.edf)}
+    return found
 
 
 def _warnings(fit: Any, measured: bool) -> tuple[str, ...]:
@@ -114,7 +116,7 @@ def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
         "" if design is None else sentences.unused(design.unused),
         "" if design is None else sentences.references(references(design.factors)),
         sentences.weights(*given),
-        sentences.penalty(repr(penalty) if penalty.strength > 0 else ""),
+        sentences.penalty(repr(penalty), vcov, fit.edf) if penalty.strength > 0 else "",
         limits if fit.estimate.model.network.affine else sentences.no_errors(),
         sentences.likelihood(family.name, sample.trials is not None),
         sentences.two_languages(family.link.activation, family.distribution.loss, loss, _units(fit)),

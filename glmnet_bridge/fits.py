@@ -97,7 +97,12 @@ class Fit:
         return self._by_column(covariances.coefficients(self.estimate), "estimate")
 
     def cov_params(self, vcov: str | None = None) -> pd.DataFrame:
-        """Covariance `(p, p)` of the coefficients; `vcov` is "expected" (default) or "observed" information."""
+        """Covariance `(p, p)` of the coefficients.
+
+        `vcov` is "expected" (default) or "observed" information, or "bayesian": with a penalty P, the
+        posterior `dispersion (I+P)^-1` where it is a prior; the others are `dispersion (I+P)^-1 I (I+P)^-1`,
+        that of the estimator around its own mean. Without a penalty "bayesian" is "expected".
+        """
         matrix = covariances.covariance(self.estimate, vcov or "expected", self.dispersion)
         return pd.DataFrame(matrix, index=self.columns, columns=self.columns)
 
@@ -132,7 +137,7 @@ class Fit:
         level, alpha : confidence level, or statsmodels' 1 - level
         method : "wald"
         distribution : "t" or "normal"; by default t where the dispersion is estimated, as the p-values
-        vcov : "expected" or "observed" information
+        vcov : "expected" or "observed" information, or "bayesian", as in `cov_params`
         """
         return answers.limits(self, level, alpha, method, distribution, vcov)
 
@@ -153,22 +158,30 @@ class Fit:
 
     @functools.cached_property
     def _degrees(self) -> Degrees:
-        return Degrees(self._observed.nobs, views.free_parameters(self.estimate))
+        return Degrees(self._observed.nobs, self.edf)
 
     @property
     def nobs(self) -> float:
         """Rows with positive weight; frequency weights count as so many rows."""
         return self._degrees.nobs
 
+    @functools.cached_property
+    def edf(self) -> float:
+        """Effective degrees of freedom: with a penalty P `tr((I+P)^-1 I)`, else the number of free coefficients.
+
+        Residual degrees of freedom, dispersion, AIC and BIC count these (Hastie and Tibshirani 1990; mgcv).
+        """
+        return views.effective_parameters(self.estimate)
+
     @property
-    def df_model(self) -> int:
-        """Coefficients beside the intercept (that of each class)."""
+    def df_model(self) -> float:
+        """Coefficients beside the intercept (that of each class); effective ones with a penalty."""
         model = self.estimate.model
         return self._degrees.rank - ("Intercept" in model.columns) * max(len(model.outputs), 1)
 
     @property
     def df_resid(self) -> float:
-        """Observations less coefficients."""
+        """Observations less coefficients (effective ones with a penalty)."""
         return self._degrees.residual
 
     @property
@@ -210,7 +223,7 @@ class Fit:
 
     @property
     def aic(self) -> float:
-        """-2 log-likelihood + 2 parameters; an estimated dispersion is one."""
+        """-2 log-likelihood + 2 parameters (`edf`); an estimated dispersion is one."""
         return -2.0 * self.llf + 2.0 * statistics.parameters(self.family, self._degrees.rank)
 
     @property

@@ -204,6 +204,21 @@ class Bridge:
         found = gaps.causes_of(self.training, self.correspondence, network, self.union)
         return NO_CAUSES.copy() if found is None else found.table()
 
+    @functools.cached_property
+    def ridge(self) -> pd.DataFrame:
+        """Standard errors under the network's own ridge: `term, as_glm, se_bayesian, se_sandwich, edf`.
+
+        `se_bayesian` is that of the posterior where the penalty is a normal prior, `se_sandwich` that of the
+        penalised weights around their own mean; neither includes the bias of these data. The terms' shares
+        `edf` add up to the effective degrees of freedom.
+
+        Raises
+        ------
+        BridgeError
+            for a network that is no GLM, an L1 penalty, or a loss that is not the likelihood
+        """
+        return gaps.ridge_of(self.training, self.correspondence, self.network if self.local is None else self.local)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Conditions of the numbers in the table."""

@@ -378,24 +378,25 @@ def evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | N
     empty = Trace((), model.network.entries, "none")
     found = Estimate(model, theta, sums, None, "as given", np.nan, empty, rank=rank)
     free = views.free_parameters(found)
-    degrees = Degrees(nobs, free)
-    scale = 1.0
-    if model.family.distribution.free_dispersion:
-        chi2 = dispersions.pearson_chi2(model, rows, theta)
-        scale = dispersions.dispersion(model.family, chi2, degrees)
     if not model.network.affine:
-        distance = losses.Loss(model, rows, degrees.residual if scale != 1.0 else None).gap(theta).distance
+        residual = nobs - free if model.family.distribution.free_dispersion else None
+        distance = losses.Loss(model, rows, residual).gap(theta).distance
         return replace(found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance))
     assert sums.expected is not None and sums.score is not None
     decay = model.penalty.diagonal(model.network.entries)
     info = sums.expected if decay is None else sums.expected + np.diag(decay)
     inverse = generalised_inverse_of_rank(info, free if decay is None else None)
     score = sums.score if decay is None else sums.score - decay * theta
+    covariance = inverse if decay is None else inverse @ sums.expected @ inverse
+    found = replace(found, covariance=covariance, posterior=None if decay is None else inverse)
+    scale = 1.0
+    if model.family.distribution.free_dispersion:
+        degrees = Degrees(nobs, views.effective_parameters(found))
+        scale = dispersions.dispersion(model.family, dispersions.pearson_chi2(model, rows, theta), degrees)
     with np.errstate(invalid="ignore", over="ignore"):
         distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
-        covariance = inverse if decay is None else inverse @ sums.expected @ inverse
     outcome = "converged" if distance <= REACHED else "as given"
-    return replace(found, covariance=covariance, outcome=outcome, distance=distance, trace=_one(found, distance))
+    return replace(found, outcome=outcome, distance=distance, trace=_one(found, distance))
 
 
 def _one(found: Estimate, distance: float) -> Trace:

@@ -3,6 +3,11 @@
     beta = vec fold(theta)        cov(beta) = A cov(theta) A',   A = d beta / d theta
 
 Of k outputs the coefficients come one output after the other, as the model's labels: p * k of them.
+
+With a penalty P there are two: `(I+P)^-1 I (I+P)^-1`, that of the penalised estimator around its own mean
+("expected", "observed", by which information), and `(I+P)^-1`, the posterior where the penalty is a normal
+prior ("bayesian"), which is wider and on average covers the truth (Wahba 1983, Nychka 1988).
+
 For a GLM A is the identity, or picks the independent columns. A column that was left out as
 aliased has no coefficient (nan), one that separates the data has an infinite one.
 """
@@ -18,7 +23,7 @@ from glmnet_bridge.model.networks import by_output, fold, fold_jacobian
 
 Array = np.ndarray
 
-KINDS = ("expected", "observed")
+KINDS = ("expected", "observed", "bayesian")
 
 
 def representer(estimate: Estimate) -> Array:
@@ -67,7 +72,7 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
     Parameters
     ----------
     estimate : a fit
-    kind : "expected" or "observed" information
+    kind : "expected" or "observed" information, or "bayesian": the penalty as a prior
     dispersion : what multiplies the inverse information
 
     Raises
@@ -100,16 +105,18 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
 
 def _of_theta(estimate: Estimate, kind: str) -> Array | None:
     """Covariance of theta at dispersion 1; any generalised inverse where theta is redundant."""
-    if kind == "expected" and estimate.covariance is not None:
-        return estimate.covariance
-    info = estimate.sums.expected if kind == "expected" else estimate.sums.observed
+    penalised = estimate.model.penalty.strength > 0
+    known = estimate.posterior if kind == "bayesian" and penalised else estimate.covariance
+    if kind != "observed" and known is not None:
+        return known
+    info = estimate.sums.observed if kind == "observed" else estimate.sums.expected
     if info is None:
         return None
     diagonal = estimate.model.penalty.diagonal(estimate.model.network.entries)
     used = linalg.factor(info if diagonal is None else info + np.diag(diagonal))
     if used is not None:
         inverse = used.inverse()
-        return inverse if diagonal is None else inverse @ info @ inverse
+        return inverse if diagonal is None or kind == "bayesian" else inverse @ info @ inverse
     if kind == "observed":
         return None  # not positive definite: theta is no maximum, or not identified
     return linalg.generalised_inverse(info)

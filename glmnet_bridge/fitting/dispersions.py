@@ -16,10 +16,10 @@ Array = np.ndarray
 
 @dataclass(frozen=True, slots=True)
 class Degrees:
-    """Degrees of freedom: `nobs` rows that count, `rank` free coefficients."""
+    """Degrees of freedom: `nobs` rows that count, `rank` free coefficients (effective ones with a penalty)."""
 
     nobs: float
-    rank: int
+    rank: float
 
     @property
     def residual(self) -> float:

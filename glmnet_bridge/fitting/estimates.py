@@ -66,6 +66,7 @@ class Estimate:
     rank : which columns were aliased, or None
     separation : which coefficients are infinite, or None
     chi2 : Pearson's chi2 where the dispersion is free, computed in centred columns; else None
+    posterior : (P, P) `(I+P)^-1` at dispersion 1 with a penalty; None without, or where `covariance` is
     note : how a training ended, in a sentence, or ""
     """
 
@@ -80,6 +81,7 @@ class Estimate:
     separation: Separation | None = None
     chi2: float | None = None
     note: str = ""
+    posterior: Array | None = None
 
     @property
     def converged(self) -> bool:
@@ -312,7 +314,7 @@ def _finished(problem: Problem, path: irls.Path, ranks: Rank | None) -> Estimate
             replace(step, theta=axes.raw(step.theta), loglik=step.loglik * unit, distance=step.distance * root)
             for step in steps
         )
-    covariance = _covariance(problem, model, sums, end)
+    covariance, posterior = _covariance(problem, model, sums, end)
     if outcome == "boundary":
         covariance = np.full((len(end.theta), len(end.theta)), np.nan)  # there the information says nothing of errors
     return Estimate(
@@ -325,6 +327,7 @@ def _finished(problem: Problem, path: irls.Path, ranks: Rank | None) -> Estimate
         trace=Trace(steps, model.network.entries),
         rank=ranks if aliased else None,
         chi2=_chi2(problem, model, sums, end.theta),
+        posterior=None if posterior is None else posterior / unit,
     )
 
 
@@ -354,20 +357,23 @@ def _leaves(problem: Problem, model: Model, end: irls.Point) -> bool:
     return not np.isfinite(model.sums(problem.rows, end.theta + end.step, "value").loglik)
 
 
-def _covariance(problem: Problem, model: Model, sums: Sums, end: irls.Point) -> Array | None:
-    """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows."""
+def _covariance(problem: Problem, model: Model, sums: Sums, end: irls.Point) -> tuple[Array | None, Array | None]:
+    """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows.
+
+    With a penalty the covariance of the penalised estimator, and `(I+P)^-1` beside it.
+    """
     if sums.expected is None:
-        return None
+        return None, None
     axes, objective = problem.own_axes(), problem.objective(model)
     used = end.factor if sums.expected is end.sums.observed else objective.factored(sums.expected)
     if objective.penalty is not None:
         if used is None:
-            return None
+            return None, None
         inverse = used.inverse()
-        return axes.covariance(inverse @ sums.expected @ inverse)
+        return axes.covariance(inverse @ sums.expected @ inverse), axes.covariance(inverse)
     if used is not None and used.rcond >= linalg.DOUBTFUL:
-        return axes.covariance(used.inverse())
+        return axes.covariance(used.inverse()), None
     r = problem.triangle(model, end.theta)
     if r.shape[0] < r.shape[1] or not (np.abs(np.diag(r)) > 0).all():
-        return None
-    return axes.covariance(linalg.inverse_from_triangle(r))
+        return None, None
+    return axes.covariance(linalg.inverse_from_triangle(r)), None

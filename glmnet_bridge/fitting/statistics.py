@@ -36,7 +36,7 @@ def exact(family: Family, rows: Rows, deviance: float) -> bool:
     return deviance <= 1e-27 * dispersions.size(family, rows)
 
 
-def parameters(family: Family, rank: int) -> int:
+def parameters(family: Family, rank: float) -> float:
     """What AIC and BIC count: coefficients, and the dispersion where it is estimated."""
     return rank + int(family.distribution.free_dispersion)
 

@@ -96,3 +96,18 @@ def free_parameters(estimate: Estimate) -> int:
         return network.parameters
     slopes = jacobian(estimate)[independent]
     return int(np.linalg.matrix_rank(slopes)) if slopes.size else 0
+
+
+def effective_parameters(estimate: Estimate) -> float:
+    """The effective degrees of freedom of a penalised fit, `tr((I+P)^-1 I)`; without penalty the free parameters.
+
+    As what is left of the rank of I + P when the penalty has had its part, `tr((I+P)^-1 P)`: that keeps the digits
+    which the trace of large numbers loses. A coefficient at infinity counts whole.
+    """
+    decay = estimate.model.penalty.diagonal(estimate.model.network.entries)
+    posterior, info = estimate.posterior, estimate.sums.expected
+    if decay is None or posterior is None or info is None or not np.isfinite(posterior).all():
+        return free_parameters(estimate)
+    rank = round(float(np.sum(posterior * (info + np.diag(decay)))))
+    infinite = sum(state not in ("finite", "aliased") for state in states(estimate))
+    return rank + infinite - float(decay @ posterior.diagonal())

@@ -139,8 +139,9 @@ def conditions(statistic: str, free: bool, vcov: str, level: float) -> str:
     """What standard errors, tests and limits rest on."""
     test = "Student's t tests" if statistic == "t" else "normal (z) tests"
     scale = "the estimated dispersion" if free else "dispersion 1"
+    information = "expected" if vcov == "bayesian" else vcov
     return (
-        f"Standard errors come from the {vcov} information at the estimate and {scale}; {test} and "
+        f"Standard errors come from the {information} information at the estimate and {scale}; {test} and "
         f"{percent(level)} % Wald limits. They presume independent rows and the right mean and variance."
     )
 
@@ -205,13 +206,30 @@ def likelihood(family: str, grouped: bool) -> str:
     return ""
 
 
-def penalty(name: str) -> str:
+def errors(vcov: str, penalised: bool) -> str:
+    """Which standard errors they are, for the table of facts."""
+    if not penalised:
+        return f"{'expected' if vcov == 'bayesian' else vcov} information"
+    return "Bayesian" if vcov == "bayesian" else f"{vcov} information, shrunken"
+
+
+def effective(edf: float) -> str:
+    """Effective degrees of freedom, for the table of facts."""
+    return numbers.significant(edf, 5)
+
+
+def penalty(name: str, vcov: str, edf: float) -> str:
     """A penalty, and what it does to everything else."""
-    if not name:
-        return ""
+    kind = (
+        "Bayesian, (I + P)^-1: the spread of the posterior where the penalty is a normal prior. They include the bias "
+        "on average over that prior, not the one of these data"
+        if vcov == "bayesian"
+        else 'those of the penalised estimator around its own mean, (I + P)^-1 I (I + P)^-1 (vcov="bayesian" gives '
+        "the posterior's). They do not include the bias, so that tests and limits do not cover it"
+    )
     return (
-        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken; standard errors are "
-        "those of the penalised estimator around its own mean, and tests and limits do not cover its bias."
+        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken, to {effective(edf)} effective "
+        f"degrees of freedom, which residual df, AIC and BIC count. Standard errors are {kind}."
     )
 
 
