@@ -1,4 +1,4 @@
-"""What is left out of a test run: modules whose package is not installed. The core's tests pass without any framework."""
+"""What is left out of a test run: modules whose package is not installed; the core does without any framework."""
 
 from importlib.metadata import version
 from importlib.util import find_spec

@@ -39,6 +39,8 @@ from glmnet_bridge.plots import Plots
 from glmnet_bridge.readings import Reading, evaluated
 from glmnet_bridge.report.documents import Document
 
+ROUNDING = 1e-7  # standard errors below which a gap is the rounding of the optima
+
 
 @dataclass(frozen=True, eq=False)
 class Bridge:
@@ -202,7 +204,7 @@ class Bridge:
             return NO_CAUSES.copy()
         network = self.network if self.local is None else self.local
         found = gaps.causes_of(self.training, self.correspondence, network, self.union)
-        return NO_CAUSES.copy() if found is None else found.table()
+        return NO_CAUSES.copy() if found is None or found.size < ROUNDING else found.table()
 
     @functools.cached_property
     def ridge(self) -> pd.DataFrame:
@@ -239,7 +241,7 @@ class Bridge:
                 f"{verdicts.rounding(self.agreement.rows)} on the rows and {verdicts.rounding(self.agreement.random)} "
                 f"on random rows ({arithmetic} precision)."
             )
-            out += list(foreign.folded)
+            out += [*foreign.folded, *foreign.schooling.notes]
             note = order_note(foreign, self.network.recipe.response)
             out += [note] if note else []
         out += self.margins
@@ -377,8 +379,17 @@ def _distances(map_: Correspondence, fit: Fit, union: Fit, training: float, know
         deviance=union.deviance,
         dispersion=union.dispersion,
         training=training,
+        information=_information(map_, union),
         known=None if known is None else known.sums,
     )
+
+
+def _information(map_: Correspondence, union: Fit) -> Any:
+    """The information of the union model's independent coefficients at its estimate, over the dispersion."""
+    expected = map_.terms.ordered(union.estimate.sums).expected
+    if expected is None or len(expected) != len(map_.kept) or union.estimate.separation is not None:
+        return None
+    return expected / union.dispersion
 
 
 def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:
