@@ -48,6 +48,13 @@ def _labels(names: tuple[str, ...]) -> pd.Index:
     return pd.Index(list(names))
 
 
+def _onnx() -> ModuleType:
+    """What writes ONNX, loaded on use."""
+    from glmnet_bridge.adapters import onnx_writers
+
+    return onnx_writers
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A fitted model: coefficients, standard errors, likelihood, predictions.
@@ -376,3 +383,17 @@ class Fit:
     def information(self, kind: str = "expected") -> pd.DataFrame:
         """Information of the weights at dispersion 1: "expected" (Gauss-Newton) or "observed" (Hessian)."""
         return views.information(self.estimate, kind)
+
+    # --- other packages --------------------------------------------------------------------
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """An ONNX model that takes the raw columns of the data and gives the mean, in double precision.
+
+        It is run on the fit's own rows and on random ones first and must give the fit's means; the largest
+        differences are in its metadata, with the name, coefficient and standard error of each term.
+
+        Parameters
+        ----------
+        path : file to write it to, too
+        """
+        return _onnx().to_onnx(self, path)

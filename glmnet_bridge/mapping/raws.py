@@ -100,7 +100,7 @@ def feed_model(
     data : the frame
     index, kept : labels and positions of the rows used
     """
-    if asked.nothing and intake.named:
+    if intake.named and (asked.nothing or asked.names == intake.names):
         return _by_name(intake, design, data, index, kept)
     asked = _one(intake, asked, data)
     if asked.names is not None:

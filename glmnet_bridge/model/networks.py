@@ -25,7 +25,7 @@ from glmnet_bridge.model.layers import Activation, Affine, Branch, Gain, Normali
 
 Array = np.ndarray
 
-BIAS = re.compile(r"(bias|intercept)s?_?$")
+BIAS = re.compile(r"(bias|intercept)s?_?\d*$")
 
 
 @dataclass(frozen=True, slots=True)

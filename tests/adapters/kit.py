@@ -15,8 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-READERS = {"sklearn": "sklearn", "torch": "torch", "keras": "keras", "onnx": "onnx", "statsmodels": "statsmodels"}
-"""Reader, and the package without which its cases cannot be built."""
+READERS = {
+    "sklearn": "sklearn",
+    "torch": "torch",
+    "keras": "keras",
+    "onnx": "skl2onnx torch",
+    "statsmodels": "statsmodels",
+}
+"""Reader, and the packages without which its cases cannot be built."""
 
 
 def made(n: int = 400) -> pd.DataFrame:
@@ -80,9 +86,9 @@ class Case:
 def cases() -> dict[str, Callable[[], Case]]:
     """All cases of the readers whose packages are installed, by `reader: name`."""
     found: dict[str, Callable[[], Case]] = {}
-    for reader, package in READERS.items():
+    for reader, packages in READERS.items():
         module = f"adapters.cases_{reader}"
-        if importlib.util.find_spec(package) is None or importlib.util.find_spec(module) is None:
+        if any(importlib.util.find_spec(name) is None for name in (*packages.split(), module)):
             continue
         found |= {f"{reader}: {name}": build for name, build in importlib.import_module(module).CASES.items()}
     return found
