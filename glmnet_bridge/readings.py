@@ -172,7 +172,9 @@ def extended(formula: Any, data: Any, wanted: Wish, functions: Any) -> Any:
     columns = set(frames.as_frame(data).columns)
     names = asked.variables(columns)
     if asked.nothing and wanted.foreign is not None:
-        names = frozenset(wanted.foreign.intake.names) if wanted.foreign.intake.named else names
+        intake = wanted.foreign.intake
+        read = (split(name, columns)[0] for name in intake.names if intake.named)
+        names = frozenset(name for name in read if name is not None)
     elif asked.nothing and network is not None:
         read = (split(name, columns)[0] for name in network.inputs.names)
         names = frozenset(name for name in read if name is not None)

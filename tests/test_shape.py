@@ -50,6 +50,8 @@ STAGES = (
 # Loaded on use, inside the function that needs them.
 HEAVY = (
     "dask",
+    "formulaic",
+    "glum",
     "IPython",
     "jinja2",
     "keras",

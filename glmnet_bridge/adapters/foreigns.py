@@ -49,7 +49,7 @@ class Schooling:
     notes : sentences such as "AdamW's decoupled decay has no meaning as a penalty"
     optimiser : its name, or ""
     smoothing : label smoothing
-    class_weights : by class, or None
+    class_weights : by class, the word "balanced" (inversely to the number of rows of a class), or None
     """
 
     loss: str = ""
@@ -58,7 +58,7 @@ class Schooling:
     notes: tuple[str, ...] = ()
     optimiser: str = ""
     smoothing: float = 0.0
-    class_weights: dict[object, float] | None = None
+    class_weights: dict[object, float] | str | None = None
 
 
 @dataclass(frozen=True, slots=True)

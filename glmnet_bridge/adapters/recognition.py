@@ -12,7 +12,9 @@ from glmnet_bridge.errors import ArgumentError
 
 # the package of a model's type (or of one that it inherits from), and the module that reads it
 READERS: dict[str, str] = {
+    "glum": "glum_",
     "sklearn": "sklearn_",
+    "statsmodels": "statsmodels_",
     "onnx": "onnx_",
     "onnxruntime": "onnx_",
 }

@@ -69,17 +69,28 @@ class OfLevels:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """Column `column` of `function(frame of the variables)`, `(n, w)`; `labels` are what the function calls them."""
+    """Column `column` of `function(frame)`, `(n, w)`; `parts` are the frame's columns, `labels` what it calls them.
+
+    A part that is `Whole` is the column as it is, numbers or levels.
+    """
 
     function: Callable[[pd.DataFrame], Array]
-    variables: tuple[str, ...]
+    parts: tuple[Whole | OfLevels, ...]
     labels: tuple[str, ...]
     column: int
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return tuple(part.variable for part in self.parts)
 
     def rows(self, chosen: Selection, unknown: Mapping[str, Array | None], made: Made) -> Numbers:
         key = hash((id(self.function), self.variables))
         if key not in made:
-            table: Any = {label: chosen[name] for label, name in zip(self.labels, self.variables, strict=True)}
+            n = len(chosen[self.parts[0].variable])
+            table: Any = {
+                label: chosen[part.variable] if isinstance(part, Whole) else part.rows(chosen, unknown, made).rows(0, n)
+                for label, part in zip(self.labels, self.parts, strict=True)
+            }
             made[key] = np.asarray(self.function(pd.DataFrame(table, copy=False)), dtype=float)
         return Numbers(made[key][:, self.column])
 

@@ -22,7 +22,7 @@ from glmnet_bridge.design.designs import Design
 from glmnet_bridge.errors import ArgumentError, DataError, listed
 from glmnet_bridge.mapping import feeds
 from glmnet_bridge.mapping.features import Feature, feature_matrix
-from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, dense, split
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, dense, dense_layout, known, split
 from glmnet_bridge.mapping.pieces import Computed, OfLevels, Piece, Whole, is_numeric
 
 
@@ -101,7 +101,10 @@ def feed_model(
     index, kept : labels and positions of the rows used
     """
     if intake.named and (asked.nothing or asked.names == intake.names):
-        return _by_name(intake, design, data, index, kept)
+        columns = frames.as_frame(data).columns
+        if set(intake.names) <= set(columns) or not known(intake.names, design.names, columns):
+            return _by_name(intake, design, data, index, kept)
+        asked = Asked(names=intake.names)  # columns of the formula, or single levels: numbers
     asked = _one(intake, asked, data)
     if asked.names is not None:
         raw, pieces, values = _named_numbers(intake, asked.names, design, data, index, kept)
@@ -253,7 +256,8 @@ def _piece(feature: Feature, raw: Sequence[Piece | None], names: tuple[str, ...]
     first = parts[0]
     if feature.function is not None:
         labels = tuple(names[at] for at in feature.sources)
-        return Computed(feature.function, tuple(part.variables[0] for part in parts if part), labels, feature.column)
+        known = tuple(part for part in parts if isinstance(part, Whole | OfLevels))
+        return Computed(feature.function, known, labels, feature.column)
     assert first is not None
     if feature.plain:
         return first

@@ -25,7 +25,7 @@ from glmnet_bridge.model.layers import Activation, Affine, Branch, Gain, Normali
 
 Array = np.ndarray
 
-BIAS = re.compile(r"(bias|intercept)s?_?\d*$")
+BIAS = re.compile(r"(bias|intercept)s?_?\d*$|params\[(Intercept|const)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ def _entries(layer: Any, prefix: str, sources: tuple[str, ...], units: tuple[str
 
 
 def is_bias(entry: str) -> bool:
-    """Whether a weight's name says that it is a bias: `bias`, `fc.bias`, `dense/bias[0]`, `intercept_[0]`."""
-    return BIAS.search(entry.split("[")[0]) is not None
+    """Whether a weight's name says that it is a bias: `bias`, `fc.bias`, `dense/bias[0]`, `params[const]`."""
+    return BIAS.search(entry.split("[")[0]) is not None or BIAS.match(entry) is not None
 
 
 def fold(network: Network, theta: Array) -> Array:

@@ -21,6 +21,7 @@ READERS = {
     "keras": "keras",
     "onnx": "skl2onnx torch",
     "statsmodels": "statsmodels",
+    "glum": "glum",
 }
 """Reader, and the packages without which its cases cannot be built."""
 

@@ -84,3 +84,13 @@ def test_the_likelihood_is_that_of_the_models_own_outputs(name):
     mean = np.clip(mean, 1e-300, 1 - 1e-16)
     loglik = float(np.sum(y * np.log(mean) + (1 - y) * np.log1p(-mean)))
     assert fit.llf == pytest.approx(loglik, rel=1e-5 if found.single else 1e-9)
+
+
+@every_case
+def test_rows_are_read_again_for_predictions(name):
+    """Inputs that the model computes itself, too: of some rows the same as among all."""
+    found, fit = case(name), read(name).network
+    if not isinstance(found.inputs, list | str | None):
+        pytest.skip("fed numbers, which other data do not have")
+    some = found.frame.iloc[::7]
+    np.testing.assert_allclose(fit.predict(some), fit.fittedvalues.loc[some.index], rtol=1e-10, atol=1e-12)
