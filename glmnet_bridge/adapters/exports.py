@@ -67,6 +67,23 @@ def hand(fit: Any) -> Handed:
     ArgumentError
         for a network with hidden units, infinite coefficients, or columns that are not of raw ones
     """
+    check(fit)
+    table, export = _columns(fit)
+    if not export.raws:
+        raise ArgumentError("The formula reads no column of the data: its mean is one number, not a network.")
+    beta = covariances.representer(fit.estimate)
+    shift = fit.sample.offset is not None
+    return Handed(export, beta, fit.family, shift, fit.formula, fit.modelled, terms_of(fit), table, fit)
+
+
+def check(fit: Any) -> None:
+    """Refuse what nothing but our own fit can hold.
+
+    Raises
+    ------
+    ArgumentError
+        for hidden units, and for infinite coefficients
+    """
     found = fit.estimate
     if not found.model.network.affine:
         raise ArgumentError("This network is no GLM (it has hidden units); a GLM is written. Write the network itself.")
@@ -76,16 +93,14 @@ def hand(fit: Any) -> Handed:
             f"The coefficients of {listed(endless)} are infinite (the data are separated), and no network holds them. "
             "Drop or join what separates, or fit with a penalty."
         )
-    table, export = _columns(fit)
-    if not export.raws:
-        raise ArgumentError("The formula reads no column of the data: its mean is one number, not a network.")
-    terms = [
+
+
+def terms_of(fit: Any) -> tuple[dict[str, Any], ...]:
+    """Name, coefficient and standard error of each column; None where there is none."""
+    return tuple(
         {"term": name, "coefficient": _plain(value), "std_error": _plain(error)}
         for name, value, error in zip(fit.names, fit.params, fit.bse, strict=True)
-    ]
-    beta = covariances.representer(found)
-    shift = fit.sample.offset is not None
-    return Handed(export, beta, fit.family, shift, fit.formula, fit.modelled, tuple(terms), table, fit)
+    )
 
 
 def _plain(value: float) -> float | None:

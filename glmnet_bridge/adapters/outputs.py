@@ -40,9 +40,7 @@ OUTPUTS: dict[str, Callable[[Array], Array]] = {
     "1/eta": np.reciprocal,
     "1/sqrt(eta)": lambda eta: eta**-0.5,
     "square": np.square,
-    "exp(-exp(-eta))": lambda eta: np.exp(-np.exp(-eta)),
     "1/2 + arctan(eta)/pi": lambda eta: np.arctan2(1.0, -eta) / np.pi,
-    "1/sqrt(eta)": lambda eta: eta**-0.5,
 }
 _LOGISTIC = ("sigmoid", "softmax", "tanh")
 

@@ -22,7 +22,7 @@ from glmnet_bridge.design.designs import Design
 from glmnet_bridge.errors import ArgumentError, DataError, listed
 from glmnet_bridge.mapping import feeds
 from glmnet_bridge.mapping.features import Feature, feature_matrix
-from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, dense, dense_layout, known, split
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, dense, known, split
 from glmnet_bridge.mapping.pieces import Computed, OfLevels, Piece, Whole, is_numeric
 
 

@@ -1,0 +1,135 @@
+"""Records: what is known of a fit that was written for another package, and the proof that it is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.adapters.exports import Handed
+from glmnet_bridge.data import frames
+from glmnet_bridge.design.levels import as_categorical, places, recoded
+from glmnet_bridge.errors import DataError, listed
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Feed:
+    """How columns of the data become the numbers that a network is fed.
+
+    Attributes
+    ----------
+    names : of the columns, in order
+    levels : of those that are fed as codes; code k stands for the level at place k
+    """
+
+    names: tuple[str, ...]
+    levels: Mapping[str, tuple[Any, ...]]
+
+    def arrays(self, data: Any) -> dict[str, Array]:
+        """Numbers `(m,)` of each column: float64, or int64 codes.
+
+        Raises
+        ------
+        DataError
+            for a level that has no code, a column that is lacking or holds text instead of numbers
+        """
+        frame = frames.as_frame(data, self.names)
+        for name in self.names:
+            if name not in frame.columns:
+                raise frames.unknown(frame, name)
+        found = frames.columns(frame, self.names)
+        return {name: self._numbers(name, found[name]) for name in self.names}
+
+    def _numbers(self, name: str, column: Any) -> Array:
+        if name not in self.levels:
+            if isinstance(column, pd.Categorical) and len(column.categories) and isinstance(column.categories[0], str):
+                raise DataError(f"Column {name!r} holds text; the network was written for numbers there.")
+            return np.asarray(column, dtype=float)
+        values = as_categorical(column)
+        known = values.categories.tolist()
+        codes = recoded(values.codes, places(known, self.levels[name]))
+        if len(codes) and codes.min() < 0:
+            unseen = sorted({str(value) for value in np.asarray(values)[codes < 0]})
+            raise DataError(
+                f"Column {name!r} has {listed(unseen)} (or a missing value), for which the network has no code; it "
+                f"knows {listed(list(self.levels[name]))}."
+            )
+        return codes.astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Written:
+    """A fit that was written for another package.
+
+    Attributes
+    ----------
+    formula, modelled : in words, as the fit says them
+    family, link : their names
+    loss : what training minimises, per row
+    terms : name, coefficient and standard error of each column of the design
+    on_rows, on_random : largest relative difference of the means from the fit's own
+    feed : how data become inputs; None where frames go in
+    notes : what else is to be known, one sentence each
+    """
+
+    formula: str
+    modelled: str
+    family: str
+    link: str
+    loss: str
+    terms: pd.DataFrame
+    on_rows: float
+    on_random: float
+    feed: Feed | None = None
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{self.formula}: {self.modelled}",
+            f"{len(self.terms)} terms: {listed(self.terms.index.tolist(), 8)}",
+            f"largest relative difference from the fit: {self.on_rows:.2g} on its rows, "
+            f"{self.on_random:.2g} on random ones",
+        ]
+        return "\n".join((*lines, *self.notes))
+
+
+def written(
+    fit: Any,
+    terms: tuple[dict[str, Any], ...],
+    differences: tuple[float, float],
+    feed: Feed | None = None,
+    notes: tuple[str, ...] = (),
+) -> Written:
+    """The record of a fit that was written."""
+    table = pd.DataFrame(list(terms)).set_index("term").astype(float)
+    family = fit.family
+    loss = family.distribution.loss
+    return Written(
+        fit.formula, fit.modelled, family.name, family.link.name, loss, table, *differences, feed=feed, notes=notes
+    )
+
+
+def feed_of(handed: Handed) -> Feed:
+    """Columns that are read by their levels alone are fed as codes; text always is."""
+    steps, coded = handed.export.operations, {}
+    for at, step in enumerate(steps):
+        if step.kind != "raw":
+            continue
+        uses = [each for each in steps if at in each.of]
+        if step.holds != "text" and not all(each.kind == "levels" for each in uses):
+            continue
+        settings = [each.setting for each in uses if each.kind == "levels"]
+        coded[step.setting] = tuple(settings[0]) if settings else _found(handed.table, step.setting)
+    return Feed(tuple(raw.name for raw in handed.export.raws), coded)
+
+
+def _found(table: pd.DataFrame, name: str) -> tuple[Any, ...]:
+    """The levels of a column that rows have."""
+    values = as_categorical(frames.columns(table, [name])[name])
+    held = np.bincount(values.codes, minlength=len(values.categories)) > 0
+    return tuple(level for level, some in zip(values.categories.tolist(), held, strict=True) if some)
