@@ -59,10 +59,10 @@ def agree(foreign: Foreign, raws: Raws, n: int) -> Agreement:
 def _apart(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
     """Largest difference of the outputs on these raw inputs, and the rounding that can explain it."""
     values = feature_matrix(foreign.intake.features, table)
-    size = float(np.abs(values).max(initial=1.0))
+    size = float(np.nanmax(np.abs(values), initial=1.0))
     for layer, run in zip(foreign.network.layers, foreign.network.slices(), strict=True):
         values = layer.forward(values, foreign.theta[run])
-        size = max(size, float(np.abs(values).max(initial=0.0)))
+        size = max(size, float(np.nanmax(np.abs(values), initial=0.0)))
     with np.errstate(over="ignore"):
         ours = OUTPUTS[foreign.activation](values)
     theirs = np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
@@ -72,7 +72,8 @@ def _apart(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
             "It does something that was not understood."
         )
     scale = np.maximum(np.abs(theirs), 1.0)
-    apart = float((np.abs(ours - theirs) / scale).max(initial=0.0))
+    undefined = np.isnan(ours) & np.isnan(theirs)  # random rows: columns that go together in the data may not here
+    apart = float(np.where(undefined, 0.0, np.abs(ours - theirs) / scale).max(initial=0.0))
     return (apart if np.isfinite(apart) else np.inf), SLACK * foreign.precision * size
 
 

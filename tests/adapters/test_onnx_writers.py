@@ -25,6 +25,7 @@ ROWS = FRAME.assign(
     time=DRAW.uniform(0.5, 2.0, len(FRAME)),
 )
 ROWS["body weight"] = ROWS.lwt + 1.0
+ROWS["later"] = ROWS.age + ROWS.time
 
 FORMULAS = {
     "numbers": "low ~ age + lwt + Q('body weight'):age",
@@ -43,6 +44,7 @@ FORMULAS = {
     "splines": "low ~ bs(age, df=5) + cr(lwt, df=4, constraints='center') + bs(dose, knots=[0.5, 1], degree=1)",
     "cyclic": "low ~ cc(dose, df=4, constraints='center', lower_bound=0.5, upper_bound=1.5) + age",
     "surface": "low ~ te(cr(age, df=3), cr(lwt, df=3), constraints='center')",
+    "columns that go together": "low ~ np.log(later - age) + age",
     "spline by factor": "low ~ bs(age, df=4):arm",
 }  # fmt: skip
 FAMILIES = {
