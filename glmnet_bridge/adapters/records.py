@@ -114,14 +114,40 @@ def written(
     )
 
 
+def kernel_and_bias(handed: Handed) -> tuple[Array, float | None]:
+    """Coefficients `(q,)` of the export's columns, in its order, and the intercept's."""
+    order = [j for _, run in handed.export.blocks for j in range(run.start, run.stop)]
+    bias = [j for j in range(len(handed.beta)) if j not in order]
+    return handed.beta[order], float(handed.beta[bias[0]]) if bias else None
+
+
+def rounding(handed: Handed, epsilon: float) -> float:
+    """How far arithmetic of that machine epsilon may move a mean, relative; by the sizes of what is added up.
+
+    A linear predictor is off by some epsilons of the largest of its summands, and the mean by that
+    times the slope of the inverse link.
+    """
+    fit = handed.fit
+    eta = fit.predict(kind="link").to_numpy()
+    parts = np.abs(eta) + np.abs(handed.beta).max()
+    for start, stop in fit.rows.spans():
+        matrix = fit.rows.block(start, stop).columns.matrix()
+        parts[start:stop] = np.maximum(parts[start:stop], np.abs(matrix * handed.beta).max(axis=1))
+    mean = np.abs(fit.family.mean(eta))
+    moved = np.abs(fit.family.slope(eta)) * parts / np.maximum(mean, 1e-3 * mean.max())
+    return float(64 * epsilon * (1.0 + moved.max()))
+
+
 def feed_of(handed: Handed) -> Feed:
     """Columns that are read by their levels alone are fed as codes; text always is."""
     steps, coded = handed.export.operations, {}
+    columns = {at for at, _ in handed.export.blocks}
     for at, step in enumerate(steps):
         if step.kind != "raw":
             continue
         uses = [each for each in steps if at in each.of]
-        if step.holds != "text" and not all(each.kind == "levels" for each in uses):
+        number = at in columns or not all(each.kind == "levels" for each in uses)
+        if number and step.holds != "text":
             continue
         settings = [each.setting for each in uses if each.kind == "levels"]
         coded[step.setting] = tuple(settings[0]) if settings else _found(handed.table, step.setting)
