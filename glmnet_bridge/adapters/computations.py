@@ -20,7 +20,8 @@ class Tools(Protocol):
     """A package's arrays.
 
     `constant` gives the numbers of a setting (by a name that is unique), `number` yes and no as numbers,
-    `indicators` one column for each of `count` codes, `rows` picks rows `(m, ...)` of a constant.
+    `indicators` one column for each of `count` codes, `standardised` `(x - mean) / scale`, `matrix` the product
+    with a matrix, `rows` picks rows `(m, ...)` of a constant, `total` adds up rows.
     """
 
     package: str
@@ -30,6 +31,8 @@ class Tools(Protocol):
     def function(self, name: str) -> Callable[..., Any]: ...
     def number(self, value: Any) -> Any: ...
     def indicators(self, codes: Any, count: int) -> Any: ...
+    def standardised(self, value: Any, mean: Any, scale: Any) -> Any: ...
+    def matrix(self, value: Any, matrix: Any) -> Any: ...
     def rows(self, table: Any, at: Any) -> Any: ...
     def join(self, parts: Sequence[Any]) -> Any: ...
     def total(self, value: Any) -> Any: ...
@@ -146,11 +149,11 @@ def _constant(tools: Tools, export: Export, step: Operation, takes: list[Any], c
 
 
 def _standardised(tools: Tools, export: Export, step: Operation, takes: list[Any], constants: list[Any]) -> Any:
-    return (takes[0] - constants[0]) / constants[1]
+    return tools.standardised(takes[0], *constants)
 
 
 def _matrix(tools: Tools, export: Export, step: Operation, takes: list[Any], constants: list[Any]) -> Any:
-    return tools.function("matmul")(takes[0], constants[0])
+    return tools.matrix(takes[0], constants[0])
 
 
 def _products(tools: Tools, export: Export, step: Operation, takes: list[Any], constants: list[Any]) -> Any:

@@ -88,6 +88,14 @@ class DesignColumns(nn.Module):
         """One column `(m, count)` for each code."""
         return nn.functional.one_hot(codes[:, 0].long(), count) * self.one
 
+    def standardised(self, value: Any, mean: Any, scale: Any) -> Any:
+        """`(x - mean) / scale`."""
+        return (value - mean) / scale
+
+    def matrix(self, value: Any, matrix: Any) -> Any:
+        """Values `(m, a)` times a matrix `(a, b)`."""
+        return value @ matrix
+
     def rows(self, table: Any, at: Any) -> Any:
         """Rows of a buffer by their places `(m, 1)`."""
         return table[at[:, 0].long()]
