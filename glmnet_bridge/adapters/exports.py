@@ -59,8 +59,13 @@ class Handed:
     fit: Any
 
 
-def hand(fit: Any) -> Handed:
+def hand(fit: Any, *, elementary: bool = True) -> Handed:
     """What is written of a fit.
+
+    Parameters
+    ----------
+    fit : a GLM
+    elementary : whether the columns must be elementary operations; without, an export may have none
 
     Raises
     ------
@@ -68,7 +73,7 @@ def hand(fit: Any) -> Handed:
         for a network with hidden units, infinite coefficients, or columns that are not of raw ones
     """
     check(fit)
-    table, export = _columns(fit)
+    table, export = _columns(fit, elementary)
     if not export.raws:
         raise ArgumentError("The formula reads no column of the data: its mean is one number, not a network.")
     beta = covariances.representer(fit.estimate)
@@ -107,7 +112,7 @@ def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _columns(fit: Any) -> tuple[pd.DataFrame, Export]:
+def _columns(fit: Any, elementary: bool) -> tuple[pd.DataFrame, Export]:
     """The raw columns of the rows, and the design in terms of them."""
     recipe, sample = fit.recipe, fit.sample
     design = getattr(recipe, "design", None)
@@ -125,7 +130,12 @@ def _columns(fit: Any) -> tuple[pd.DataFrame, Export]:
     read = sorted(frozenset().union(*(each.expression.names for each in design.learnt.values())))
     frame = frames.as_frame(fit.data, read)
     holds = raws_of(frames.columns(frame, read, rows=sample.kept))
-    export_ = export(design, holds)
+    try:
+        export_ = export(design, holds)
+    except ArgumentError:
+        if elementary:
+            raise
+        export_ = Export(tuple(Raw(name, holds[name]) for name in read), (), ())
     table = frame[[raw.name for raw in export_.raws]]
     return (table if sample.kept is None else table.iloc[sample.kept]), export_
 
