@@ -7,6 +7,7 @@ fitted on (the caller's own frame, not a copy) for answers row by row.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,9 @@ def _labels(names: tuple[str, ...]) -> pd.Index:
     return pd.Index(list(names))
 
 
-def _onnx() -> ModuleType:
-    """What writes ONNX, loaded on use."""
-    from glmnet_bridge.adapters import onnx_writers
-
-    return onnx_writers
+def _writers(package: str) -> Any:
+    """What writes for another package, loaded on use."""
+    return importlib.import_module(f"glmnet_bridge.adapters.{package}_writers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -396,4 +395,36 @@ class Fit:
         ----------
         path : file to write it to, too
         """
-        return _onnx().to_onnx(self, path)
+        return _writers("onnx").to_onnx(self, path)
+
+    def to_sklearn(self) -> Any:
+        """A fitted scikit-learn Pipeline: frames in, classes and probabilities or means out.
+
+        Scalers and encoders of scikit-learn itself where the formula is plain, else a `DesignTransformer`;
+        then its own LogisticRegression, LinearRegression, PoissonRegressor or the like. Its means are compared with the
+        fit's first; see the pipeline's attribute `written`, as in all that follow.
+        """
+        return _writers("sklearn").to_sklearn(self)
+
+    def to_torch(self, dtype: Any = None) -> Any:
+        """A PyTorch module: `module(module.tensor(frame))` is the mean `(m, 1)`.
+
+        Its input is the tensor of the raw columns `module.inputs`, factors as codes of `module.levels`; an offset is a
+        second input. What trains is one Linear layer.
+
+        Parameters
+        ----------
+        dtype : torch.float64 (the default) or torch.float32
+        """
+        return _writers("torch").to_torch(self, dtype)
+
+    def to_keras(self) -> Any:
+        """A compiled Keras model with one input per raw column (`model.written.feed.arrays(frame)` makes them).
+
+        Factors come as codes, an offset as one more input. What trains is the last Dense layer, "glm".
+        """
+        return _writers("keras").to_keras(self)
+
+    def to_statsmodels(self) -> Any:
+        """statsmodels' own `GLMResults` of this fit, without fitting again."""
+        return _writers("statsmodels").to_statsmodels(self)

@@ -189,6 +189,59 @@ _STEPS: dict[str, Callable[[Tools, Export, Operation, list[Any], list[Any]], Any
     "products": _products,
     "pieces": _pieces,
 }
+# --- numpy ----------------------------------------------------------------------------------------------
+
+
+class NumpyTools:
+    """numpy's own arrays, in double precision."""
+
+    package = "numpy"
+
+    def __init__(self, levels: Mapping[str, tuple[Any, ...]]) -> None:
+        self.levels = levels
+
+    def constant(self, name: str, values: Array) -> Any:
+        """As it is."""
+        return values
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """numpy's own."""
+        function: Callable[..., Any] = getattr(np, name)
+        return function
+
+    def number(self, value: Any) -> Any:
+        """Yes and no as 1 and 0."""
+        return np.asarray(value, dtype=float)
+
+    def indicators(self, codes: Any, count: int) -> Any:
+        """One column `(m, count)` for each code."""
+        return (codes == np.arange(count)).astype(float)
+
+    def standardised(self, value: Any, mean: Any, scale: Any) -> Any:
+        """`(x - mean) / scale`."""
+        return (value - mean) / scale
+
+    def matrix(self, value: Any, matrix: Any) -> Any:
+        """Values `(m, a)` times a matrix `(a, b)`."""
+        return value @ matrix
+
+    def rows(self, table: Any, at: Any) -> Any:
+        """Rows of a constant by their places `(m, 1)`."""
+        return table[at[:, 0].astype(int)]
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """Columns beside each other."""
+        return np.hstack(list(parts))
+
+    def total(self, value: Any) -> Any:
+        """Sums of rows `(m, 1)`."""
+        return value.sum(axis=1, keepdims=True)
+
+    def reshape(self, value: Any, shape: tuple[int, ...]) -> Any:
+        """The same numbers in another shape."""
+        return value.reshape(shape)
+
+
 KINDS = frozenset(("raw", *_STEPS))
 """What is computed here; every other kind is a function."""
 

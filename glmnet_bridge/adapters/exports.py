@@ -87,11 +87,16 @@ def check(fit: Any) -> None:
     Raises
     ------
     ArgumentError
-        for hidden units, and for infinite coefficients
+        for hidden units, several outputs, and infinite coefficients
     """
     found = fit.estimate
     if not found.model.network.affine:
         raise ArgumentError("This network is no GLM (it has hidden units); a GLM is written. Write the network itself.")
+    if found.model.network.outputs > 1:
+        raise ArgumentError(
+            f"This model has {found.model.network.outputs} linear predictors (one per class beside the base); models of "
+            "one are written."
+        )
     if found.separation is not None:
         endless = [name for name, state in fit.separation.items() if state not in ("finite", "aliased")]
         raise ArgumentError(
@@ -166,9 +171,9 @@ def compare(
     for start in range(0, n, BLOCK):
         at = slice(start, start + BLOCK)
         found = mean(handed.table.iloc[at], None if offset is None else offset[at])
-        worst = max(worst, _apart(found, own[at]))
+        worst = max(worst, apart(found, own[at]))
     table, shift, expected = _random(handed, offset)
-    random = _apart(mean(table, shift), expected)
+    random = apart(mean(table, shift), expected)
     if not max(worst, random) <= tolerance:
         raise FitError(
             f"What was written differs from the fit by {max(worst, random):.2g} (relative). This is a fault of the "
@@ -177,7 +182,7 @@ def compare(
     return worst, random
 
 
-def _apart(found: Array, own: Array) -> float:
+def apart(found: Array, own: Array) -> float:
     """Largest relative difference; a mean that is small among the others counts by their size."""
     size = np.maximum(np.abs(own), 1e-3 * np.nanmax(np.abs(own), initial=0.0))
     gap = np.abs(found - own) / np.where(size > 0, size, 1.0)

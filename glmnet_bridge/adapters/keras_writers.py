@@ -122,7 +122,7 @@ def _activated(tools: _Tools, link: str, eta: Any) -> Any:
 
 def _normal(ops: Any, eta: Any) -> Any:
     """The normal distribution function; the lower tail is not 1 less something."""
-    return 0.5 * ops.erfc(eta * -math.sqrt(0.5)) if hasattr(ops, "erfc") else 0.5 * (1.0 + ops.erf(eta * math.sqrt(0.5)))
+    return 0.5 * ops.erfc(eta * -math.sqrt(0.5))
 
 
 _INVERSES: dict[str, Callable[[Any, Any], Any]] = {

@@ -18,6 +18,8 @@ READERS: dict[str, str] = {
     "onnx": "onnx_",
     "onnxruntime": "onnx_",
 }
+# what reads a model that was written here and still says how it is fed
+WRITTEN = "written_"
 # the ending of a file's name, and the module that reads it
 ENDINGS: dict[str, str] = {
     ".onnx": "onnx_",
@@ -26,6 +28,8 @@ ENDINGS: dict[str, str] = {
 
 def reader(model: Any) -> str | None:
     """The module that reads this model, or the file that it is a path of; or None."""
+    if getattr(getattr(model, "written", None), "feed", None) is not None:
+        return WRITTEN
     if isinstance(model, str | os.PathLike):
         return ENDINGS.get(os.path.splitext(os.fspath(model))[1].lower())
     for kind in type(model).__mro__:

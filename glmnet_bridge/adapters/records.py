@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.adapters import computations
 from glmnet_bridge.adapters.exports import Handed
+from glmnet_bridge.adapters.listings import Export
 from glmnet_bridge.data import frames
 from glmnet_bridge.design.levels import as_categorical, places, recoded
 from glmnet_bridge.errors import DataError, listed
@@ -25,10 +27,19 @@ class Feed:
     ----------
     names : of the columns, in order
     levels : of those that are fed as codes; code k stands for the level at place k
+    export : the columns of the formula in terms of these
     """
 
     names: tuple[str, ...]
     levels: Mapping[str, tuple[Any, ...]]
+    export: Export
+
+    def columns(self, data: Any) -> Array:
+        """The columns of the formula `(m, q)` on a frame, without the intercept, in double precision."""
+        arrays = {name: column[:, None] for name, column in self.arrays(data).items()}
+        with np.errstate(all="ignore"):
+            made: Array = computations.columns(computations.NumpyTools(self.levels), self.export, arrays)
+        return made
 
     def arrays(self, data: Any) -> dict[str, Array]:
         """Numbers `(m,)` of each column: float64, or int64 codes.
@@ -74,6 +85,7 @@ class Written:
     terms : name, coefficient and standard error of each column of the design
     on_rows, on_random : largest relative difference of the means from the fit's own
     feed : how data become inputs; None where frames go in
+    offset : whether an offset is an input
     notes : what else is to be known, one sentence each
     """
 
@@ -86,6 +98,7 @@ class Written:
     on_rows: float
     on_random: float
     feed: Feed | None = None
+    offset: bool = False
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -108,9 +121,18 @@ def written(
     """The record of a fit that was written."""
     table = pd.DataFrame(list(terms)).set_index("term").astype(float)
     family = fit.family
-    loss = family.distribution.loss
     return Written(
-        fit.formula, fit.modelled, family.name, family.link.name, loss, table, *differences, feed=feed, notes=notes
+        formula=fit.formula,
+        modelled=fit.modelled,
+        family=family.name,
+        link=family.link.name,
+        loss=family.distribution.loss,
+        terms=table,
+        on_rows=differences[0],
+        on_random=differences[1],
+        feed=feed,
+        offset=fit.sample.offset is not None,
+        notes=notes,
     )
 
 
@@ -151,7 +173,7 @@ def feed_of(handed: Handed) -> Feed:
             continue
         settings = [each.setting for each in uses if each.kind == "levels"]
         coded[step.setting] = tuple(settings[0]) if settings else _found(handed.table, step.setting)
-    return Feed(tuple(raw.name for raw in handed.export.raws), coded)
+    return Feed(tuple(raw.name for raw in handed.export.raws), coded, handed.export)
 
 
 def _found(table: pd.DataFrame, name: str) -> tuple[Any, ...]:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from glmnet_bridge.adapters import computations
-from glmnet_bridge.adapters.listings import Export
 from glmnet_bridge.adapters.records import Feed, Written
 from glmnet_bridge.errors import missing_extra
 
@@ -48,18 +47,17 @@ class DesignColumns(nn.Module):
 
     Parameters
     ----------
-    export : the columns as operations
-    feed : names of the raw columns, and the levels of those that come as codes
+    feed : the columns as operations, names of the raw ones, and the levels of those that come as codes
     """
 
     package = "PyTorch"
     one: Tensor
 
-    def __init__(self, export: Export, feed: Feed) -> None:
+    def __init__(self, feed: Feed) -> None:
         super().__init__()
-        self.export, self.names, self.levels = export, feed.names, feed.levels
+        self.export, self.names, self.levels = feed.export, feed.names, feed.levels
         self.register_buffer("one", torch.ones(1, 1, dtype=torch.float64), persistent=False)
-        for name, values in computations.settings(export, feed.levels).items():
+        for name, values in computations.settings(feed.export, feed.levels).items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float64), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,7 +116,7 @@ class GLM(nn.Module):
 
     Parameters
     ----------
-    export, feed : the columns of the formula
+    feed : the columns of the formula
     kernel : (q,) their coefficients
     bias : the intercept, or None
     link : its name
@@ -131,9 +129,9 @@ class GLM(nn.Module):
     written : formula, terms, and the largest difference from the fit
     """
 
-    def __init__(self, export: Export, feed: Feed, kernel: Array, bias: float | None, link: str) -> None:
+    def __init__(self, feed: Feed, kernel: Array, bias: float | None, link: str) -> None:
         super().__init__()
-        self.columns = DesignColumns(export, feed)
+        self.columns = DesignColumns(feed)
         self.linear = nn.Linear(len(kernel), 1, bias=bias is not None, dtype=torch.float64)
         with torch.no_grad():
             self.linear.weight.copy_(torch.tensor(kernel[None]))

@@ -47,7 +47,7 @@ def to_torch(fit: Any, dtype: Any = None) -> Any:
     handed = hand(fit)
     feed = feed_of(handed)
     kind = torch_modules.OffsetGLM if handed.offset else torch_modules.GLM
-    module = kind(handed.export, feed, *kernel_and_bias(handed), handed.family.link.name)
+    module = kind(feed, *kernel_and_bias(handed), handed.family.link.name)
     computations.check(module.columns, handed.export)
     module = module.to(dtype).eval()
 
