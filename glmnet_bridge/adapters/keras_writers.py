@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from glmnet_bridge.errors import missing_extra
 Array = np.ndarray
 
 DOUBLE = "float64"
-OFFSET = "offset"
+LAST = "glm"
 ACTIVATIONS = {"logit": "sigmoid", "log": "exponential", "identity": "linear"}
 """Links whose inverse Keras has as an activation."""
 SINGLE = "Keras multiplies in single precision whatever the type of its layers; the weights are kept in double."
@@ -54,13 +55,15 @@ def to_keras(fit: Any) -> Any:
 
     handed = hand(fit)
     feed = feed_of(handed)
-    model = _model(keras, handed, feed)
+    tools = _Tools(keras, feed.levels)
+    feed = replace(feed, keys=tuple(map(tools.named, feed.names)), offset=feed.offset and tools.named(feed.offset))
+    model = _model(tools, handed, feed)
     kind = keras.backend.result_type(DOUBLE, DOUBLE)
 
     def mean(table: pd.DataFrame, offset: Array | None) -> Array:
         given = {name: column[:, None] for name, column in feed.arrays(table).items()}
         if offset is not None:
-            given[_free(OFFSET, feed)] = offset[:, None]
+            given[feed.offset] = offset[:, None]
         return _run(keras, model, given)[:, 0]
 
     differences = compare(handed, mean, tolerance=rounding(handed, float(np.finfo(kind).eps)))
@@ -68,30 +71,28 @@ def to_keras(fit: Any) -> Any:
     return model
 
 
-def _model(keras: Any, handed: Handed, feed: Feed) -> Any:
+def _model(tools: _Tools, handed: Handed, feed: Feed) -> Any:
     from glmnet_bridge.adapters.keras_losses import LOSSES
 
-    tools = _Tools(keras, feed.levels)
     computations.check(tools, handed.export)
     inputs = {
-        name: keras.Input((1,), name=tools.named(name), dtype="int64" if name in feed.levels else DOUBLE)
-        for name in feed.names
+        key: tools.keras.Input((1,), name=key, dtype="int64" if name in feed.levels else DOUBLE)
+        for key, name in zip(feed.keys, feed.names, strict=True)
     }
-    tools.labels = {id(value): name for name, value in inputs.items()}
-    columns = computations.columns(tools, handed.export, inputs)
+    tools.labels = {id(value): key for key, value in inputs.items()}
+    columns = computations.columns(tools, handed.export, dict(zip(feed.names, inputs.values(), strict=True)))
     kernel, bias = kernel_and_bias(handed)
     link = handed.family.link.name
-    activation = None if handed.offset else ACTIVATIONS.get(link)
-    dense = tools.layer("Dense", "glm", 1, activation=activation, use_bias=bias is not None)
+    activation = None if feed.offset else ACTIVATIONS.get(link)
+    dense = tools.keras.layers.Dense(1, name=LAST, dtype=DOUBLE, activation=activation, use_bias=bias is not None)
     value = dense(columns)
     dense.set_weights([kernel[:, None], *([] if bias is None else [np.array([bias])])])
-    if handed.offset:
-        name = _free(OFFSET, feed)
-        inputs[name] = keras.Input((1,), name=tools.named(name), dtype=DOUBLE)
-        value = tools.layer("Add", "linear_predictor")([value, inputs[name]])
+    if feed.offset:
+        inputs[feed.offset] = tools.keras.Input((1,), name=feed.offset, dtype=DOUBLE)
+        value = tools.layer("Add", "linear_predictor")([value, inputs[feed.offset]])
     if activation is None:
         value = _activated(tools, link, value)
-    model = keras.Model(inputs, value, name="glm")
+    model = tools.keras.Model(inputs, value, name="glm")
     model.compile(optimizer="adam", loss=LOSSES[handed.family.name])
     return model
 
@@ -105,13 +106,6 @@ def _run(keras: Any, model: Any, given: Mapping[str, Array]) -> Array:
     with torch.no_grad():
         found: Array = model(given, training=False).cpu().double().numpy()
     return found
-
-
-def _free(name: str, feed: Feed) -> str:
-    """The name, or one like it that no column has."""
-    while name in feed.names:
-        name += "_"
-    return name
 
 
 def _activated(tools: _Tools, link: str, eta: Any) -> Any:
@@ -144,7 +138,7 @@ class _Tools:
     def __init__(self, keras: Any, levels: Mapping[str, tuple[Any, ...]]) -> None:
         self.keras, self.levels = keras, levels
         self.labels: dict[int, str] = {}
-        self._taken: set[str] = set()
+        self._taken = {LAST}
 
     def named(self, name: str) -> str:
         """A name that Keras allows and no layer has."""
@@ -194,9 +188,7 @@ class _Tools:
 
     def matrix(self, value: Any, matrix: Any) -> Any:
         """Values `(m, a)` times a matrix `(a, b)`: a layer that does not learn."""
-        dense = self.layer(
-            "Dense", f"{self._label(value)}_coding", matrix.shape[1], use_bias=False, trainable=False
-        )
+        dense = self.layer("Dense", f"{self._label(value)}_coding", matrix.shape[1], use_bias=False, trainable=False)
         made = dense(value)
         dense.set_weights([matrix])
         return made

@@ -15,8 +15,11 @@ from glmnet_bridge.adapters.listings import Export
 from glmnet_bridge.data import frames
 from glmnet_bridge.design.levels import as_categorical, places, recoded
 from glmnet_bridge.errors import DataError, listed
+from glmnet_bridge.fitting import predictions
 
 Array = np.ndarray
+
+OFFSET = "offset"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -28,21 +31,25 @@ class Feed:
     names : of the columns, in order
     levels : of those that are fed as codes; code k stands for the level at place k
     export : the columns of the formula in terms of these
+    offset : what the network calls its input for the offset, or "" where it has none
+    keys : what the network calls its inputs, where it cannot call them by their names
     """
 
     names: tuple[str, ...]
     levels: Mapping[str, tuple[Any, ...]]
     export: Export
+    offset: str = ""
+    keys: tuple[str, ...] = ()
 
     def columns(self, data: Any) -> Array:
         """The columns of the formula `(m, q)` on a frame, without the intercept, in double precision."""
-        arrays = {name: column[:, None] for name, column in self.arrays(data).items()}
+        arrays = dict(zip(self.names, (each[:, None] for each in self.arrays(data).values()), strict=True))
         with np.errstate(all="ignore"):
             made: Array = computations.columns(computations.NumpyTools(self.levels), self.export, arrays)
         return made
 
     def arrays(self, data: Any) -> dict[str, Array]:
-        """Numbers `(m,)` of each column: float64, or int64 codes.
+        """Numbers `(m,)` of each column by the network's name for it: float64, or int64 codes.
 
         Raises
         ------
@@ -54,7 +61,8 @@ class Feed:
             if name not in frame.columns:
                 raise frames.unknown(frame, name)
         found = frames.columns(frame, self.names)
-        return {name: self._numbers(name, found[name]) for name in self.names}
+        numbers = (self._numbers(name, found[name]) for name in self.names)
+        return dict(zip(self.keys or self.names, numbers, strict=True))
 
     def _numbers(self, name: str, column: Any) -> Array:
         if name not in self.levels:
@@ -85,7 +93,6 @@ class Written:
     terms : name, coefficient and standard error of each column of the design
     on_rows, on_random : largest relative difference of the means from the fit's own
     feed : how data become inputs; None where frames go in
-    offset : whether an offset is an input
     notes : what else is to be known, one sentence each
     """
 
@@ -98,7 +105,6 @@ class Written:
     on_rows: float
     on_random: float
     feed: Feed | None = None
-    offset: bool = False
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -131,7 +137,6 @@ def written(
         on_rows=differences[0],
         on_random=differences[1],
         feed=feed,
-        offset=fit.sample.offset is not None,
         notes=notes,
     )
 
@@ -150,7 +155,7 @@ def rounding(handed: Handed, epsilon: float) -> float:
     times the slope of the inverse link.
     """
     fit = handed.fit
-    eta = fit.predict(kind="link").to_numpy()
+    eta = predictions.linear_predictor(fit.estimate, fit.rows)
     parts = np.abs(eta) + np.abs(handed.beta).max()
     for start, stop in fit.rows.spans():
         matrix = fit.rows.block(start, stop).columns.matrix()
@@ -173,7 +178,7 @@ def feed_of(handed: Handed) -> Feed:
             continue
         settings = [each.setting for each in uses if each.kind == "levels"]
         coded[step.setting] = tuple(settings[0]) if settings else _found(handed.table, step.setting)
-    return Feed(tuple(raw.name for raw in handed.export.raws), coded, handed.export)
+    return Feed(tuple(raw.name for raw in handed.export.raws), coded, handed.export, OFFSET if handed.offset else "")
 
 
 def _found(table: pd.DataFrame, name: str) -> tuple[Any, ...]:

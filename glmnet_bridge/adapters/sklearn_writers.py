@@ -109,8 +109,8 @@ def _notes(fit: Any, classes: Array | None, turned: bool) -> tuple[str, ...]:
     found = []
     if turned and classes is not None:
         found.append(
-            f"scikit-learn sorts its classes, so that coef_ is of {classes[1]!r} and has the opposite signs; the mean "
-            f"is column 0 of predict_proba, for {classes[0]!r}."
+            f"scikit-learn sorts its classes, so that coef_ is of {classes.tolist()[1]!r} and has the opposite signs; "
+            f"the mean is column 0 of predict_proba, for {classes.tolist()[0]!r}."
         )
     if fit.estimate.model.penalty.strength:
         found.append("The fit is penalised; fitted again, this pipeline is not.")

@@ -201,4 +201,6 @@ def _differences(fit: Any, result: Any, by_formula: bool) -> tuple[float, float]
     rows = exog[draw.integers(0, len(exog), 200)]
     random = np.array([draw.permutation(column) for column in rows.T]).T
     mean = fit.family.mean(random @ result.params.to_numpy())
-    return apart(result.fittedvalues.to_numpy(), fit.fittedvalues.to_numpy()), apart(result.predict(random), mean)
+    return apart(result.fittedvalues.to_numpy(), fit.fittedvalues.to_numpy()), apart(
+        result.model.predict(result.params, random), mean
+    )

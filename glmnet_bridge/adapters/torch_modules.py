@@ -154,7 +154,9 @@ class GLM(nn.Module):
         """The raw columns of a frame as the tensor `(m, r)` that `forward` takes."""
         arrays = self.feed.arrays(data)
         like = self.linear.weight
-        return torch.tensor(np.column_stack([arrays[name] for name in self.inputs]), dtype=like.dtype, device=like.device)
+        return torch.tensor(
+            np.column_stack([arrays[name] for name in self.inputs]), dtype=like.dtype, device=like.device
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean `(m, 1)`."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign, Schooling
 from glmnet_bridge.adapters.records import Feed, Written
@@ -76,14 +75,15 @@ def read(model: Any) -> Foreign:
         activation=family.link.activation,
         family=family,
         precision=own.precision,
-        folded=(f"The input {OFFSET!r} is an offset: it is fed 0 here, and the formula's own offset is added.",)
-        if record.offset
-        else (),
+        folded=_folded(feed),
         schooling=Schooling(loss=record.loss),
     )
 
 
-OFFSET = "offset"
+def _folded(feed: Feed) -> tuple[str, ...]:
+    if not feed.offset:
+        return ()
+    return (f"The input {feed.offset!r} is an offset: it is fed 0 here, and the formula's own offset is added.",)
 
 
 def _columns(wiring: Wiring, feed: Feed, names: list[str]) -> Wire:
@@ -114,7 +114,7 @@ def _torch(model: Any, feed: Feed) -> Own:
     def run(arrays: Mapping[str, Array]) -> Array:
         columns = np.column_stack([arrays[name] for name in feed.names])
         given = [torch.tensor(columns, dtype=like.dtype, device=like.device)]
-        if model.written.offset:
+        if feed.offset:
             given.append(torch.zeros(len(columns), 1, dtype=like.dtype, device=like.device))
         with torch.no_grad():
             found: Array = model(*given).cpu().double().numpy()
@@ -131,7 +131,8 @@ def _keras(model: Any, feed: Feed) -> Own:
 
     def run(arrays: Mapping[str, Array]) -> Array:
         given = {name: column[:, None] for name, column in arrays.items()}
-        given |= {name: np.zeros((len(next(iter(given.values()))), 1)) for name in model.input if name not in given}
+        if feed.offset:
+            given[feed.offset] = np.zeros((len(next(iter(given.values()))), 1))
         quiet: Any = contextlib.nullcontext()
         if keras.backend.backend() == "torch":
             import torch
