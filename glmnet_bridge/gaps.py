@@ -45,8 +45,15 @@ def training_of(fit: Fit, response: Response) -> Training:
     loss = "" if school.likelihood else school.loss or "the loss"
     weights = None
     if school.class_weights is not None:
-        weights = causes.class_weights(fit.rows, fit.rows.response[:, 0], _both(school.class_weights, response))
+        y, said = fit.rows.response[:, 0], school.class_weights
+        weights = causes.class_weights(fit.rows, y, _balanced(y) if isinstance(said, str) else _both(said, response))
     return Training(l1, l2, words, loss, school.smoothing, weights, foreign.precision)
+
+
+def _balanced(y: Array) -> tuple[float, float]:
+    """Weights that give both classes the same total, as scikit-learn's "balanced"."""
+    events = float(y.sum())
+    return len(y) / (2.0 * (len(y) - events)), len(y) / (2.0 * events)
 
 
 def _both(weights: Mapping[Any, float], response: Response) -> tuple[float, float]:

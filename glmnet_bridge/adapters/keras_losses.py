@@ -1,4 +1,7 @@
-"""Losses of families that Keras lacks, under names by which a saved model finds them. Whoever imports this wants Keras."""
+"""Losses of families that Keras lacks, under names by which a saved model finds them.
+
+Whoever imports this module wants Keras.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,6 @@ OUTPUTS: dict[str, Callable[[Array], Array]] = {
     "normal distribution function": lambda eta: scipy.special.ndtr(eta),
     "1 - exp(-exp(eta))": lambda eta: -np.expm1(-np.exp(eta)),
     "exp(-exp(-eta))": lambda eta: np.exp(-np.exp(-eta)),
-    "1/2 + arctan(eta)/pi": lambda eta: 0.5 + np.arctan(eta) / np.pi,
     "1/eta": np.reciprocal,
     "1/sqrt(eta)": lambda eta: eta**-0.5,
     "square": np.square,

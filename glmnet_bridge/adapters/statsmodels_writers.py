@@ -3,7 +3,7 @@
 The model is statsmodels' own GLM, over the formula where patsy makes the same columns of it (so that
 `predict` takes frames), else over the design matrix with its names. Coefficients, covariance, dispersion
 and the history of the steps are the fit's; all else statsmodels computes from them, in its own ways:
-its p-values are normal, and its likelihood of a gamma or inverse Gaussian fit is at Pearson's dispersion.
+its p-values are normal, its response residuals of trials count successes, and its likelihood of a gamma or inverse Gaussian fit is at Pearson's dispersion.
 """
 
 from __future__ import annotations
@@ -95,10 +95,21 @@ def _model(fit: Any) -> tuple[Any, Any]:
             freq_weights=sample.freq_weights,
         )
     if spec is not None:
-        model.formula = f"{fit.recipe.response.name} ~ {spec.describe()}"
-        model.data.frame = frame
-        model.data.design_info = model.data.model_spec = spec
+        _remember(model, spec, frame)
     return model, spec
+
+
+def _remember(model: Any, spec: Any, frame: pd.DataFrame) -> None:
+    """What `from_formula` leaves behind, by which new frames are read, and pickled models find their design again."""
+    import statsmodels
+
+    y = np.asarray(model.data.orig_endog, dtype=float).reshape(len(frame), -1)
+    names = [model.endog_names] if isinstance(model.endog_names, str) else list(model.endog_names)
+    left = " + ".join(name if name.isidentifier() else f"Q({name!r})" for name in names)
+    model.formula = model.data.formula = f"{left} ~ {spec.describe()}"
+    model.data.frame = frame.assign(**dict(zip(names, y.T, strict=True)))
+    version = tuple(int(part) for part in statsmodels.__version__.split(".")[:2])
+    setattr(model.data, "model_spec" if version >= (0, 15) else "design_info", spec)
 
 
 def _endog(fit: Any) -> Any:
@@ -131,6 +142,17 @@ def _by_formula(fit: Any, exog: pd.DataFrame) -> tuple[Any, Any]:
     ours = exog.to_numpy()
     close = np.abs(np.asarray(made) - ours).max(axis=0) <= SAME * np.abs(ours).max(axis=0)
     return (made.design_info, frame) if close.all() else (None, None)
+
+
+def _with_levels(frame: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Categories as they are known."""
+    return frame.assign(
+        **{
+            name: frame[name].cat.set_categories(known[name].cat.categories)
+            for name, kind in frame.dtypes.items()
+            if isinstance(kind, pd.CategoricalDtype)
+        }
+    )
 
 
 def _trimmed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -185,8 +207,14 @@ def _notes(fit: Any, spec: Any) -> tuple[str, ...]:
         )
     if spec is None:
         found.append("The model is one of the design matrix: predict takes its columns, by position.")
+    elif fit.recipe.design.unused:
+        unused = [f"{name} ({listed(list(levels))})" for name, levels in fit.recipe.design.unused.items()]
+        found.append(f"Levels without rows are unknown to it: {listed(unused)}; predict wants frames without them.")
     if fit.sample.offset is not None:
-        found.append("Offsets and the logarithm of an exposure are in offset=, which predict takes for new rows.")
+        found.append(
+            "Offsets and the logarithm of an exposure are in offset=, which predict takes for new rows; get_prediction() "
+            "leaves them out unless given, as ever in statsmodels."
+        )
     return tuple(found)
 
 
@@ -195,7 +223,13 @@ def _differences(fit: Any, result: Any, by_formula: bool) -> tuple[float, float]
     if by_formula and fit.recipe.design.variables:
         handed = hand(fit, elementary=False)
         if handed.export.raws:
-            return compare(handed, lambda table, offset: result.predict(table, offset=offset).to_numpy())
+            known = result.model.data.frame
+
+            def mean(table: pd.DataFrame, offset: Array | None) -> Array:
+                found: Array = result.predict(_with_levels(table, known), offset=offset).to_numpy()
+                return found
+
+            return compare(handed, mean)
     draw = np.random.default_rng(0)
     exog = result.model.exog
     rows = exog[draw.integers(0, len(exog), 200)]

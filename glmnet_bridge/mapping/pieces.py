@@ -86,9 +86,11 @@ class Computed:
     def rows(self, chosen: Selection, unknown: Mapping[str, Array | None], made: Made) -> Numbers:
         key = hash((id(self.function), self.variables))
         if key not in made:
-            n = len(chosen[self.parts[0].variable])
+            every = slice(0, len(chosen[self.parts[0].variable]))
             table: Any = {
-                label: chosen[part.variable] if isinstance(part, Whole) else part.rows(chosen, unknown, made).rows(0, n)
+                label: chosen[part.variable]
+                if isinstance(part, Whole)
+                else part.rows(chosen, unknown, made).rows(every, every)
                 for label, part in zip(self.labels, self.parts, strict=True)
             }
             made[key] = np.asarray(self.function(pd.DataFrame(table, copy=False)), dtype=float)
