@@ -94,8 +94,8 @@ def check(fit: Any) -> None:
         raise ArgumentError("This network is no GLM (it has hidden units); a GLM is written. Write the network itself.")
     if found.model.network.outputs > 1:
         raise ArgumentError(
-            f"This model has {found.model.network.outputs} linear predictors (one per class beside the base); models of "
-            "one are written."
+            f"This model has {found.model.network.outputs} linear predictors (one for each class but the base); models "
+            "with one are written."
         )
     if found.separation is not None:
         endless = [name for name, state in fit.separation.items() if state not in ("finite", "aliased")]
@@ -173,13 +173,23 @@ def compare(
         found = mean(handed.table.iloc[at], None if offset is None else offset[at])
         worst = max(worst, apart(found, own[at]))
     table, shift, expected = _random(handed, offset)
-    random = apart(mean(table, shift), expected)
-    if not max(worst, random) <= tolerance:
+    return judged(worst, apart(mean(table, shift), expected), tolerance)
+
+
+def judged(on_rows: float, random: float, tolerance: float = TOLERANCE) -> tuple[float, float]:
+    """Both differences, if they are no more than rounding.
+
+    Raises
+    ------
+    FitError
+        where they are more
+    """
+    if not max(on_rows, random) <= tolerance:
         raise FitError(
-            f"What was written differs from the fit by {max(worst, random):.2g} (relative). This is a fault of the "
+            f"What was written differs from the fit by {max(on_rows, random):.2g} (relative). This is a fault of the "
             "writing, not of the model: nothing is handed over."
         )
-    return worst, random
+    return on_rows, random
 
 
 def apart(found: Array, own: Array) -> float:

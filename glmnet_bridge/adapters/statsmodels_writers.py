@@ -3,7 +3,8 @@
 The model is statsmodels' own GLM, over the formula where patsy makes the same columns of it (so that
 `predict` takes frames), else over the design matrix with its names. Coefficients, covariance, dispersion
 and the history of the steps are the fit's; all else statsmodels computes from them, in its own ways:
-its p-values are normal, its response residuals of trials count successes, and its likelihood of a gamma or inverse Gaussian fit is at Pearson's dispersion.
+its p-values are normal, its response residuals of trials count successes, and its likelihood of a gamma
+or inverse Gaussian fit is at Pearson's dispersion.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 import patsy
 
-from glmnet_bridge.adapters.exports import apart, check, compare, hand, terms_of
+from glmnet_bridge.adapters.exports import apart, check, compare, hand, judged, terms_of
 from glmnet_bridge.adapters.records import written
 from glmnet_bridge.data import frames
 from glmnet_bridge.design.functions import BARE
@@ -212,8 +213,8 @@ def _notes(fit: Any, spec: Any) -> tuple[str, ...]:
         found.append(f"Levels without rows are unknown to it: {listed(unused)}; predict wants frames without them.")
     if fit.sample.offset is not None:
         found.append(
-            "Offsets and the logarithm of an exposure are in offset=, which predict takes for new rows; get_prediction() "
-            "leaves them out unless given, as ever in statsmodels."
+            "Offsets and the logarithm of an exposure are in offset=, which predict takes for new rows; "
+            "get_prediction() leaves them out unless given, as ever in statsmodels."
         )
     return tuple(found)
 
@@ -225,16 +226,15 @@ def _differences(fit: Any, result: Any, by_formula: bool) -> tuple[float, float]
         if handed.export.raws:
             known = result.model.data.frame
 
-            def mean(table: pd.DataFrame, offset: Array | None) -> Array:
+            def predicted(table: pd.DataFrame, offset: Array | None) -> Array:
                 found: Array = result.predict(_with_levels(table, known), offset=offset).to_numpy()
                 return found
 
-            return compare(handed, mean)
+            return compare(handed, predicted)
     draw = np.random.default_rng(0)
     exog = result.model.exog
     rows = exog[draw.integers(0, len(exog), 200)]
     random = np.array([draw.permutation(column) for column in rows.T]).T
     mean = fit.family.mean(random @ result.params.to_numpy())
-    return apart(result.fittedvalues.to_numpy(), fit.fittedvalues.to_numpy()), apart(
-        result.model.predict(result.params, random), mean
-    )
+    on_rows = apart(result.fittedvalues.to_numpy(), fit.fittedvalues.to_numpy())
+    return judged(on_rows, apart(result.model.predict(result.params, random), mean))
