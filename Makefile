@@ -59,7 +59,7 @@ bench: $(VENV)/.has-bench
 notebooks: $(VENV)/.has-notebooks
 	@set -e; for book in notebooks/*.ipynb; do $(VENV)/bin/jupyter-execute "$$book"; done
 
-test-lowest: $(VENV)-lowest/.has-test
+test-lowest: $(VENV)-lowest/.has-test-core
 	@$(VENV)-lowest/bin/python -m pytest -q
 
 clean:
@@ -90,7 +90,7 @@ $(VENV)/.made:
 $(VENV)/.has-%: $(VENV)/.made $(SOURCES)
 	$(call install,$(VENV),$*,constraints.txt)
 
-$(VENV)-lowest/.has-test: PYTHON = python3.10
-$(VENV)-lowest/.has-test: setup.cfg pyproject.toml constraints-lowest.txt
+$(VENV)-lowest/.has-test-core: PYTHON = python3.10
+$(VENV)-lowest/.has-test-core: setup.cfg pyproject.toml constraints-lowest.txt
 	$(call make_venv,$(PYTHON),$(VENV)-lowest)
-	$(call install,$(VENV)-lowest,test,constraints-lowest.txt)
+	$(call install,$(VENV)-lowest,test-core,constraints-lowest.txt)

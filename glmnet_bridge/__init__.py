@@ -4,6 +4,7 @@ The public names, by what they are for; each is loaded when it is first used.
 
     bridge                    a formula and a frame to a GLM, a network, and the map between them
     glm, network, fit         a formula and a frame (or arrays) to one of the two
+    compare                   why two fits differ
     simulate                  data from known coefficients
     figures                   activations and losses, for teaching
 """
@@ -20,6 +21,7 @@ _PLACES = {
     "glm": "bridges",
     "network": "bridges",
     "fit": "bridges",
+    "compare": "comparisons",
     "simulate": "simulations",
     "families": "model.families",
     "penalties": "model.penalties",

@@ -90,6 +90,7 @@ def glm(
     offset: Any = None,
     exposure: Any = None,
     event: Any = None,
+    base: Any = None,
     penalty: Any = None,
     missing: str = "drop",
     functions: Mapping[str, Callable[..., Any]] | None = None,
@@ -106,7 +107,7 @@ def glm(
     formula : `"y ~ x + C(g)"`; names are columns of `data`
     data : a pandas, polars or Arrow frame, or a dict of columns; it is not changed, and not copied: change
         it in place after the fit, and answers for its rows change too
-    family : a name ("binomial", "gaussian", "poisson", "gamma", "inverse_gaussian"), one of
+    family : a name ("binomial", "gaussian", "poisson", "gamma", "inverse_gaussian", "multinomial"), one of
         `gb.families`, or a statsmodels family object
     link : a link of the family; its canonical one by default
     prior_weights : R's weights, statsmodels' var_weights: the row's variance is divided by it
@@ -114,6 +115,7 @@ def glm(
     trials : number of trials of each row, for a proportion as response
     offset, exposure : added to the linear predictor, as it is or by its logarithm
     event : the level whose probability is modelled; the last one by default
+    base : of the multinomial family: the class that the others are compared with; the first one by default
     penalty : `gb.penalties.ridge(strength)`, on the sum of the log-likelihood
     missing : "drop" rows with missing values (they are counted), or "raise"
     functions : your own functions by their names in the formula
@@ -146,6 +148,7 @@ def glm(
         data,
         support=chosen.distribution.support,
         event=event,
+        base=base,
         trials=trials,
         prior_weights=prior_weights,
         freq_weights=freq_weights,
@@ -163,7 +166,7 @@ def glm(
 def bridge(
     formula: str,
     data: Any,
-    family: Any = "binomial",
+    family: Any = None,
     link: Any = None,
     *,
     network: Any = None,
@@ -182,6 +185,7 @@ def bridge(
     offset: Any = None,
     exposure: Any = None,
     event: Any = None,
+    base: Any = None,
     penalty: Any = None,
     missing: str = "drop",
     functions: Mapping[str, Callable[..., Any]] | None = None,
@@ -201,7 +205,9 @@ def bridge(
     Parameters
     ----------
     formula, data, family, link : as in `glm`, like all arguments not named here
-    network : a hand-built `Network`, taken as it is at `start`, or trained from there with `train`
+        (`family` is "binomial" unless a trained network says otherwise)
+    network : a trained model of another package (scikit-learn), read as a
+        network; or a hand-built `Network`, taken as it is at `start`, or trained from there with `train`
     inputs : what the network is fed: names of columns (`"age"`, `"site[north]"` for one level of a
         factor), a one-sided formula ("x1 + C(g)"), or numbers aligned with the rows; by default the
         columns that its inputs are named after, or those of the formula
@@ -233,17 +239,18 @@ def bridge(
     """
     # the map is loaded on use: a plain fit does without
     from glmnet_bridge.pairs import meet, shared
-    from glmnet_bridge.readings import extended, read, wish
+    from glmnet_bridge.readings import extended, family_of, read, wish
 
     wanted = wish(
         network, inputs, activation, train, start, False, functions,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
         validation=validation, patience=patience, random_state=random_state, progress=progress,
     )  # fmt: skip
+    chosen = family_of(wanted, family, link)
     left = glm(
-        extended(formula, data, wanted.asked, network, functions), data, family, link,
+        extended(formula, data, wanted, functions), data, chosen, None,
         prior_weights=prior_weights, freq_weights=freq_weights, trials=trials, offset=offset,
-        exposure=exposure, event=event, penalty=penalty, missing=missing, functions=functions,
+        exposure=exposure, event=event, base=base, penalty=penalty, missing=missing, functions=functions,
         start=start if wanted.shared else None, max_steps=max_steps, tol=tol, strict=strict,
         keep_data=keep_data,
     )  # fmt: skip
@@ -261,7 +268,7 @@ def bridge(
 def network(
     formula: str,
     data: Any,
-    family: Any = "binomial",
+    family: Any = None,
     link: Any = None,
     *,
     network: Any = None,
@@ -280,6 +287,7 @@ def network(
     offset: Any = None,
     exposure: Any = None,
     event: Any = None,
+    base: Any = None,
     penalty: Any = None,
     missing: str = "drop",
     functions: Mapping[str, Callable[..., Any]] | None = None,
@@ -313,24 +321,24 @@ def network(
     >>> net.gradient().to_dict()
     {'bias': 1.0, 'kernel[x]': 7.0}
     """
-    from glmnet_bridge.readings import extended, read, wish
+    from glmnet_bridge.readings import extended, family_of, read, wish
 
     wanted = wish(
         network, inputs, activation, train, start, train is None, functions,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
         validation=validation, patience=patience, random_state=random_state, progress=progress,
     )  # fmt: skip
-    chosen = families.named(family, link)
+    chosen = family_of(wanted, family, link)
     _only_log(chosen, exposure)
     recipe, sample = samples.learn(
-        extended(formula, data, wanted.asked, network, functions), data, support=chosen.distribution.support,
-        event=event, trials=trials, prior_weights=prior_weights, freq_weights=freq_weights, offset=offset,
+        extended(formula, data, wanted, functions), data, support=chosen.distribution.support,
+        event=event, base=base, trials=trials, prior_weights=prior_weights, freq_weights=freq_weights, offset=offset,
         exposure=exposure, missing=missing, functions=functions,
     )  # fmt: skip
     if wanted.shared:
         kept, limits = data if keep_data else None, Limits(tol, max_steps)
         fitted = _fitted(recipe.design.names, chosen, recipe, sample, penalty, start, limits, strict, kept)
-        return replace(fitted, view="network")
+        return fitted
     found = read(wanted, recipe, sample, chosen, penalties.given(penalty), data, glm=None).fit
     if strict and wanted.training is not None and not found.converged:
         raise FitError(found.estimate.note)
@@ -352,6 +360,7 @@ def fit(
     offset: Any = None,
     exposure: Any = None,
     event: Any = None,
+    base: Any = None,
     penalty: Any = None,
     start: Any = None,
     max_steps: int = 50,
@@ -382,9 +391,11 @@ def fit(
         matrices.beside(X, value) for value in (y, prior_weights, freq_weights, trials, offset, exposure)
     )
     response, values, counts = responses.from_array(
-        y, index, support=chosen.distribution.support, event=event, trials=trials
+        y, index, support=chosen.distribution.support, event=event, base=base, trials=trials
     )
     total = matrices.combined_offset(offset, exposure, index)
+    if total is not None and chosen.joint:
+        raise ArgumentError(samples.no_offset())
     columns = ((matrices.CONSTANT,) if intercept else ()) + found
     recipe = matrices.MatrixRecipe(columns, response, intercept, total is not None, named)
     sample = samples.Sample(
@@ -422,7 +433,8 @@ def _fitted(
     strict: bool,
     data: Any,
 ) -> Fit:
-    model = Model(names, single_unit(names), family, penalties.given(penalty))
+    outputs = recipe.response.outputs
+    model = Model(names, single_unit(names, outputs), family, penalties.given(penalty), outputs)
     rows = rows_of(sample)
     counted = sample.freq_weights
     nobs = float(sample.n) if counted is None else float(counted.sum())

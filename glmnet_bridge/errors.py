@@ -36,6 +36,10 @@ class FitError(BridgeError):
     """The fit failed, and the caller asked for an error (`strict=True`)."""
 
 
+class ReadError(BridgeError):
+    """A network of another package cannot be read; the message names the layer and what would help."""
+
+
 class MissingExtraError(BridgeError, ImportError):
     """An optional package is needed; the message names the extra that brings it."""
 

@@ -15,22 +15,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import faces
+from glmnet_bridge import faces, gaps, learnt
+from glmnet_bridge.adapters.agreements import Agreement
+from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.adapters.outputs import order_note
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
-from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, verdicts
+from glmnet_bridge.inference.causes import NO_CAUSES, Training
+from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, units, verdicts
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import Inputs, single_unit
+from glmnet_bridge.model.networks import Inputs, by_output, single_unit
 from glmnet_bridge.model.penalties import Penalty
 from glmnet_bridge.plots import Plots
-from glmnet_bridge.readings import Reading
+from glmnet_bridge.readings import Reading, evaluated
 from glmnet_bridge.report.documents import Document
 
 
@@ -49,6 +55,10 @@ class Bridge:
     distances : how far the weights are from the maximum of the likelihood; None likewise
     checks : how well network and GLM agreed on the rows; None where both are one
     clipped : labels of the rows that a ReLU before the link sets to eta = 0, or None
+    agreement : how well our reading of it agrees with the model itself
+    training : what is known of how the network was trained; None where it shares the GLM's estimate
+    local : the GLM that a network with ReLUs is on these rows, where none of them bends; else None
+    margins : what is said of that
     """
 
     glm: Fit
@@ -59,6 +69,15 @@ class Bridge:
     distances: Distances | None = None
     checks: Checks | None = None
     clipped: pd.Index | None = None
+    agreement: Agreement | None = None
+    training: Training | None = None
+    local: Fit | None = None
+    margins: tuple[str, ...] = ()
+
+    @property
+    def foreign(self) -> Foreign | None:
+        """The model of another package that the network was read from, or None."""
+        return self.network.foreign
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -66,9 +85,9 @@ class Bridge:
         found = self.network.estimate
         if self.correspondence is None or self.distances is None:
             mle, errors = self.union.params.to_numpy(), self.union.bse.to_numpy()
-            return tables.uncharted_table(self.union.names, mle, errors, found.model.network, found.theta)
-        penalised = found.model.penalty.strength > 0
-        return tables.term_table(self.correspondence, self.distances, found.theta, penalised)
+            past = units.skipped(found.model.network, found.theta)
+            return tables.uncharted_table(self.union.names, mle, errors, found.model.network, found.theta, past)
+        return tables.term_table(self.correspondence, self.distances, found.theta, self._aim_word)
 
     @functools.cached_property
     def links(self) -> pd.DataFrame:
@@ -95,7 +114,7 @@ class Bridge:
         """What the map says, in one paragraph."""
         if self.correspondence is None or self.distances is None:
             return self._uncharted()
-        penalty = self.network.estimate.model.penalty
+        told = self.telling_causes
         extra = None if self.constrained is None else self.constrained.deviance - self.union.deviance
         return verdicts.verdict(
             verdicts.Case(
@@ -103,11 +122,63 @@ class Bridge:
                 apart=self.distances,
                 shared=self.glm.estimate is self.network.estimate,
                 outcome=self.union.outcome,
-                penalty=repr(penalty) if penalty.strength > 0 else "",
+                penalty=self._penalty,
+                other="" if self.training is None else self.training.other,
                 constrained=extra,
                 learnt=self.network.estimate.trace.method != "none",
+                causes=tuple(zip(told["cause"], told["share"], strict=True)),
             )
         )
+
+    @functools.cached_property
+    def units(self) -> pd.DataFrame:
+        """One row per hidden unit that the last layer is fed: `unit, mean, sd, outside`.
+
+        `outside` is the share of its variation that no combination of the columns explains: 0 is a column
+        that the GLM has. Empty for a network without activations.
+        """
+        found = self.network.estimate
+        if found.model.network.affine:
+            return pd.DataFrame(columns=["unit", "mean", "sd", "outside"])
+        return units.outside(found.model, self.network.rows, found.theta)
+
+    @functools.cached_property
+    def last_layer(self) -> Fit:
+        """The GLM on what the last layer is fed, by maximum likelihood.
+
+        Its standard errors are conditional on these features, which were learnt from the same rows: they
+        understate.
+
+        Raises
+        ------
+        BridgeError
+            for a network without activations, whose last layer is the GLM itself
+        """
+        if self.network.estimate.model.network.affine:
+            raise BridgeError("The network has no hidden activation: its last layer is the GLM itself, br.network.")
+        return learnt.last_layer(self.network)
+
+    @property
+    def telling_causes(self) -> pd.DataFrame:
+        """The causes that matter; a network at the maximum of the likelihood needs none, and costs no refit."""
+        if self.distances is None or not self.distances.joint > distances.AT_OPTIMUM:
+            return NO_CAUSES.copy()
+        return self.causes[self.causes["share"].abs() >= 5e-4]
+
+    @property
+    def _penalty(self) -> str:
+        """The penalty of the network's training in words, or ""."""
+        if self.training is not None:
+            return self.training.penalty if self.training.penalised else ""
+        penalty = self.network.estimate.model.penalty
+        return repr(penalty) if penalty.strength > 0 else ""
+
+    @property
+    def _aim_word(self) -> str:
+        """What the training aimed at beside the likelihood, as a status: "penalised", "other loss" or ""."""
+        if self._penalty:
+            return "penalised"
+        return "other loss" if self.training is not None and self.training.other else ""
 
     def _uncharted(self) -> str:
         network = self.network.estimate.model.network
@@ -119,6 +190,34 @@ class Bridge:
             self.network.sample.n,
             self.union.llf - self.network.llf,
         )
+
+    @functools.cached_property
+    def causes(self) -> pd.DataFrame:
+        """Why the network is not at the maximum of the likelihood: one row per cause, undone one after the other.
+
+        Columns `cause, share, distance, largest, explanation`; the shares add up to 1, the distances to the
+        joint distance in standard errors. Empty where both views hold one estimate, or no distance is known.
+        """
+        if self.training is None or self.correspondence is None:
+            return NO_CAUSES.copy()
+        network = self.network if self.local is None else self.local
+        found = gaps.causes_of(self.training, self.correspondence, network, self.union)
+        return NO_CAUSES.copy() if found is None else found.table()
+
+    @functools.cached_property
+    def ridge(self) -> pd.DataFrame:
+        """Standard errors under the network's own ridge: `term, as_glm, se_bayesian, se_sandwich, edf`.
+
+        `se_bayesian` is that of the posterior where the penalty is a normal prior, `se_sandwich` that of the
+        penalised weights around their own mean; neither includes the bias of these data. The terms' shares
+        `edf` add up to the effective degrees of freedom.
+
+        Raises
+        ------
+        BridgeError
+            for a network that is no GLM, an L1 penalty, or a loss that is not the likelihood
+        """
+        return gaps.ridge_of(self.training, self.correspondence, self.network if self.local is None else self.local)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -132,6 +231,18 @@ class Bridge:
                 f"glm, std_error and distance are those of the maximum-likelihood fit with {why} "
                 f"(log-likelihood {self.union.llf:.4f})."
             )
+        foreign = self.foreign
+        if foreign is not None and self.agreement is not None:
+            arithmetic = "single" if self.agreement.precision > 1e-10 else "double"
+            out.append(
+                f"Read from a {foreign.kind}; its outputs and those of our reading differ by at most "
+                f"{verdicts.rounding(self.agreement.rows)} on the rows and {verdicts.rounding(self.agreement.random)} "
+                f"on random rows ({arithmetic} precision)."
+            )
+            out += list(foreign.folded)
+            note = order_note(foreign, self.network.recipe.response)
+            out += [note] if note else []
+        out += self.margins
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
             out.append(
@@ -163,35 +274,37 @@ class Bridge:
 
 
 def shared(glm: Fit) -> Bridge:
-    """The bridge of a GLM and the one-unit network that it is: one estimate, two views."""
-    found = glm.estimate
-    names, kept = glm.names, _kept(found, len(glm.names))
-    values = covariances.coefficients(found)[kept]
-    entries = single_unit(names).entries
-    matrix = np.eye(len(names))[:, kept]
+    """The bridge of a GLM and the network that it is: one estimate, two views."""
+    model, outputs = glm.estimate.model, glm.estimate.model.outputs
+    columns = model.columns
+    terms = Terms(columns, len(columns), _kept(glm.estimate, len(columns)), outputs)
+    order = by_output(len(terms.independent), terms.count)
+    values = np.empty(len(order))
+    values[order] = covariances.coefficients(glm.estimate)[terms.kept]
+    matrix = np.zeros((len(terms.labels), len(order)))
+    matrix[terms.kept, order] = 1.0
+    entries = single_unit(tuple(columns[j] for j in terms.independent), outputs).entries
     map_ = Correspondence(
-        columns=names,
-        own=len(names),
-        kept=kept,
-        aliased=glm.aliased,
-        entries=tuple(entries[j] for j in kept),
+        terms=terms,
+        aliased=terms.aliased(glm.aliased),
+        entries=entries,
         values=values,
         matrix=matrix,
-        constant=np.zeros(len(names)),
-        weights=tuple(entries[j] for j in kept),
+        constant=np.zeros(len(matrix)),
+        weights=entries,
         jacobian=matrix,
         folded=False,
         ties=(),
     )
     union = _union_fit(glm, None, glm)
     apart = _shared_distances(map_, glm, union)
-    return Bridge(glm, replace(glm, view="network"), union, correspondence=map_, distances=apart)
+    return Bridge(glm, glm, union, correspondence=map_, distances=apart)
 
 
 def _shared_distances(map_: Correspondence, glm: Fit, union: Fit) -> Distances:
     found = glm.estimate
     if union is not glm:
-        return _distances(map_, glm, union, known=found)
+        return _distances(map_, glm, union, found.distance, known=found)
     folded, errors = map_.coefficients, union.bse.to_numpy()
     nothing = np.where(np.isfinite(errors), 0.0, np.nan)
     return Distances(
@@ -211,12 +324,12 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     found, union = reading.fit.estimate, reading.union
     wide = _union_fit(glm, union, reading.fit)
     if not found.model.network.affine:
-        hidden = clippings.clipped(found.model, reading.fit.rows, found.theta)
-        clipped = None if hidden is None else reading.fit.sample.index[hidden]
-        return Bridge(glm, reading.fit, wide, clipped=clipped)
-    map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased)
+        return _beyond(glm, reading, wide)
+    training = gaps.training_of(reading.fit, glm.recipe.response)
+    outputs = found.model.outputs
+    map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased, outputs)
     rows = reading.fit.rows
-    beta = np.nan_to_num(map_.coefficients)
+    beta = map_.terms.matrix(np.nan_to_num(map_.coefficients))
     agree = checks.confirm(union, reading.fed, reading.network, found.theta, beta, rows)
     apart = checks.covariance_difference(map_, found.model.network, found.model, found.theta, rows)
     return Bridge(
@@ -225,16 +338,36 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
         union=wide,
         constrained=_constrained(map_, union, reading.fit),
         correspondence=map_,
-        distances=_distances(map_, reading.fit, wide),
+        distances=_distances(map_, reading.fit, wide, gaps.short_of(training, reading.fit, wide.dispersion)),
         checks=Checks(*agree, apart),
+        agreement=reading.agreement,
+        training=training,
     )
+
+
+def _beyond(glm: Fit, reading: Reading, wide: Fit) -> Bridge:
+    """The bridge of a network that is no GLM, or one on these rows only."""
+    fit = reading.fit
+    found = fit.estimate
+    reached = units.reaches(found.model, fit.rows, found.theta)
+    flat = units.flattened(found.model.network, reached)
+    if flat is None:
+        hidden = clippings.clipped(found.model, fit.rows, found.theta)
+        clipped = None if hidden is None else fit.sample.index[hidden]
+        return Bridge(glm, fit, wide, clipped=clipped, agreement=reading.agreement)
+    model = replace(found.model, network=flat)
+    sums = model.sums(fit.rows, found.theta, "both")
+    rank = reading.union.rank
+    local = replace(fit, estimate=evaluated(model, fit.rows, found.theta, sums, rank, fit.nobs))
+    there = meet(glm, replace(reading, fit=local, network=replace(reading.network, layers=flat.layers)))
+    return replace(there, network=fit, local=local, margins=units.margins(found.model.network, reached))
 
 
 def _kept(found: Estimate, width: int) -> Any:
     return np.arange(width) if found.rank is None else found.rank.kept
 
 
-def _distances(map_: Correspondence, fit: Fit, union: Fit, known: Estimate | None = None) -> Distances:
+def _distances(map_: Correspondence, fit: Fit, union: Fit, training: float, known: Estimate | None = None) -> Distances:
     return distances.distances(
         map_,
         fit.estimate.model,
@@ -243,6 +376,7 @@ def _distances(map_: Correspondence, fit: Fit, union: Fit, known: Estimate | Non
         errors=union.bse.to_numpy(),
         deviance=union.deviance,
         dispersion=union.dispersion,
+        training=training,
         known=None if known is None else known.sums,
     )
 
@@ -253,12 +387,12 @@ def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:
     unfinished = glm.outcome in ("step limit", "diverged")
     if not wider and not unfinished and glm.estimate.model.penalty.strength == 0:
         return glm
-    names = network.names
-    model = Model(names, single_unit(names), glm.family, Penalty())
+    own = network.estimate.model
+    model = Model(own.columns, single_unit(own.columns, own.outputs), glm.family, Penalty(), own.outputs)
     rows = network.rows if wider else glm.rows
     start = None if wider or not unfinished else glm.params.to_numpy()
     found = estimate(model, rows, start=start, limits=Limits(), nobs=glm.nobs)
-    return replace(network, estimate=found, view="glm")
+    return replace(network, estimate=found, foreign=None)
 
 
 def _constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
@@ -276,7 +410,7 @@ def _constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
     if found.rank is not None or found.separation is not None:
         return None
     over = Model(union.names, replace(network, inputs=_inputs(network.inputs, names)), fit.family)
-    return replace(fit, estimate=replace(found, model=over, rank=union.rank), view="glm")
+    return replace(fit, estimate=replace(found, model=over, rank=union.rank), foreign=None)
 
 
 def _inputs(inputs: Inputs, names: tuple[str, ...]) -> Inputs:

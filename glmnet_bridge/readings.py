@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.adapters import outputs, recognition
+from glmnet_bridge.adapters.agreements import Agreement, agree
+from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data import frames
 from glmnet_bridge.data.rows import Array, Rows
@@ -28,19 +31,15 @@ from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.fitting.trainings import Training, training
 from glmnet_bridge.mapping import feeds, unions, views
 from glmnet_bridge.mapping.checks import generalised_inverse_of_rank
-from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split, widths
+from glmnet_bridge.mapping.raws import feed_model, own_names
 from glmnet_bridge.mapping.recipes import UnionRecipe
 from glmnet_bridge.mapping.unions import CONSTANT, Union
+from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.layers import Activation, Affine
 from glmnet_bridge.model.models import Model, Sums
-from glmnet_bridge.model.networks import (
-    Activation,
-    Affine,
-    Inputs,
-    Network,
-    dense_entries,
-    single_unit,
-)
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries, single_unit
 from glmnet_bridge.model.penalties import Penalty
 
 IRLS = "irls"
@@ -55,6 +54,7 @@ class Wish:
     Attributes
     ----------
     network : a hand-built Network, or None for one unit on the inputs
+    foreign : a model of another package, which `network` is read from
     asked : what it is fed
     activation : before the link, or None
     training : the learner's options, or None where theta is given or shared
@@ -70,6 +70,7 @@ class Wish:
     start: Any
     evaluate: bool
     from_glm: bool = False
+    foreign: Foreign | None = None
 
     @property
     def own(self) -> bool:
@@ -92,12 +93,14 @@ class Reading:
     union : these columns
     fed : what the network is fed; None where its inputs are the columns themselves
     network : as it was given
+    agreement : how well our reading of a model of another package (`fit.foreign`) agrees with it
     """
 
     fit: Fit
     union: Union
     fed: Fed | None
     network: Network
+    agreement: Agreement | None = None
 
 
 def wish(
@@ -117,12 +120,10 @@ def wish(
     ArgumentError
         naming the argument
     """
+    foreign = None
     if network is not None and not isinstance(network, Network):
-        kind = f"{type(network).__module__.split('.')[0]}.{type(network).__name__}"
-        raise ArgumentError(
-            f"network= is a {kind}. Give a Network (glmnet_bridge.model.networks), or leave it out: the "
-            "network is then the one unit that the formula's GLM is."
-        )
+        foreign = recognition.read(network, {"widths": widths(ask(inputs, functions))})
+        network, start = foreign.network, foreign.theta if start is None else start
     if network is not None and activation is not None:
         raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
     if activation in ("identity", "linear"):
@@ -131,7 +132,7 @@ def wish(
         Activation(1, activation)
     chosen = _training(train, options)
     asked = ask(inputs, functions)
-    found = Wish(network, asked, activation, chosen, start, evaluate)
+    found = Wish(network, asked, activation, chosen, start, evaluate, foreign=foreign)
     if found.own or chosen is not None:
         return found
     if activation is not None and start is None:
@@ -145,6 +146,13 @@ def wish(
     return replace(found, evaluate=True)
 
 
+def family_of(wanted: Wish, family: Any, link: Any) -> Family:
+    """What the caller says, or what a foreign network says, or binomial."""
+    if wanted.foreign is not None:
+        return outputs.settled(wanted.foreign, family, link)
+    return families.named("binomial" if family is None else family, link)
+
+
 def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
     if train is not None and train != IRLS:
         return training(train, **options)
@@ -156,13 +164,17 @@ def _training(train: Any, options: Mapping[str, Any]) -> Training | None:
     return None
 
 
-def extended(formula: Any, data: Any, asked: Asked, network: Network | None, functions: Any) -> Any:
+def extended(formula: Any, data: Any, wanted: Wish, functions: Any) -> Any:
     """The formula, so read that rows lacking one of the network's inputs are dropped too."""
+    network, asked = wanted.network, wanted.asked
     if network is None and asked.nothing:
         return formula
     columns = set(frames.as_frame(data).columns)
     names = asked.variables(columns)
-    if asked.nothing and network is not None:
+    if asked.nothing and wanted.foreign is not None:
+        read = (split(name, columns)[0] for name in own_names(wanted.foreign.intake, columns))
+        names = frozenset(name for name in read if name is not None)
+    elif asked.nothing and network is not None:
         read = (split(name, columns)[0] for name in network.inputs.names)
         names = frozenset(name for name in read if name is not None)
     for name in names - columns:
@@ -193,13 +205,22 @@ def read(
     """
     rows = rows_of(sample)
     rank = unions.decide_rank(rows) if glm is None else glm.estimate.rank
-    fed, network = _network(wanted, recipe, sample, data)
+    agreement = None
+    if wanted.foreign is None:
+        fed, network = _network(wanted, recipe, sample, data)
+    else:
+        fed, raws = feed_model(
+            wanted.foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept
+        )
+        agreement = agree(wanted.foreign, raws, sample.n)
+        network = outputs.with_family(wanted.foreign, recipe.response)
     if fed is None:
         union = unions.over_columns(recipe.design, rows, network.inputs, rank)
     else:
         union = unions.unite(recipe.design, rows, fed, network, rank)
-    model = Model(union.names, _over(union, network), family, penalty)
-    _check_outputs(model.network)
+    names = recipe.response.outputs
+    _check_outputs(network, family, names)
+    model = Model(union.names, _over(union, network), family, penalty, names)
     wide = replace(sample, source=union.source)
     reader = Reader() if fed is None else fed.reader
     own = recipe if not union.wider else UnionRecipe(recipe, reader, union.names, union.picks, union.constant)
@@ -209,7 +230,7 @@ def read(
     if wanted.from_glm:
         wanted = replace(wanted, start=_from_glm(model, rows_of(wide), glm))
     found = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
-    return Reading(Fit(found, own, wide, data, "network"), union, fed, network)
+    return Reading(Fit(found, own, wide, data, wanted.foreign), union, fed, network, agreement)
 
 
 def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[Fed | None, Network]:
@@ -232,13 +253,15 @@ def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[F
     fed = feeds.feed(asked, design, data, sample.index, sample.kept, wanted_names)
     if given is not None:
         return fed, given
+    outputs = recipe.response.outputs
     if wanted.own:
-        return fed, single_unit(design.names)
-    bias = CONSTANT in design.names or not asked.nothing
-    layers: tuple[Any, ...] = (Affine(len(fed.names), 1, bias=bias),)
+        return fed, single_unit(design.names, outputs)
+    bias, units = CONSTANT in design.names or not asked.nothing, max(len(outputs), 1)
+    layers: tuple[Any, ...] = (Affine(len(fed.names), units, bias=bias),)
+    entries = dense_entries(layers, fed.names, outputs)
     if wanted.activation is not None:
-        layers = (*layers, Activation(1, wanted.activation, wanted.activation))
-    return fed, Network(Inputs(fed.names), layers, dense_entries(layers, fed.names))
+        layers = (*layers, Activation(units, wanted.activation, wanted.activation))
+    return fed, Network(Inputs(fed.names), layers, entries)
 
 
 def _over(union: Union, network: Network) -> Network:
@@ -249,24 +272,33 @@ def _over(union: Union, network: Network) -> Network:
     return Network(union.inputs, network.layers, network.entries)
 
 
-def _check_outputs(network: Network) -> None:
-    if network.outputs != 1:
+def _check_outputs(network: Network, family: Family, names: tuple[str, ...]) -> None:
+    """One linear predictor, or of several classes one for each after the base."""
+    wanted = max(len(names), 1)
+    if network.outputs == wanted:
+        return
+    if family.joint:
         raise ArgumentError(
-            f"The network ends in {network.outputs} linear predictors; the families of this version have one. "
-            "A softmax over two units becomes one with the layer Contrast(2)."
+            f"The network ends in {network.outputs} linear predictors; the response has {wanted + 1} classes, and so "
+            f"{wanted} linear predictors ({listed(names, 8)}). A softmax over {wanted + 1} units becomes that with the "
+            f"layer Contrast({wanted + 1}, base), base being the unit of the class that the others are compared with."
         )
+    raise ArgumentError(
+        f"The network ends in {network.outputs} linear predictors; the {family.name} family has one. "
+        'A softmax over two units becomes one with the layer Contrast(2); several classes need family="multinomial".'
+    )
 
 
 def _from_glm(model: Model, rows: Rows, glm: Fit | None) -> Array | None:
-    """The GLM's coefficients as weights of one unit: kernel, then bias; None where they are not finite."""
-    names = model.columns
+    """The GLM's coefficients as weights of one layer: kernel, then bias; None where they are not finite."""
+    names, outputs = model.columns, model.outputs
     if glm is None:
-        beta = coefficients(estimate(Model(names, single_unit(names), model.family), rows))
+        beta = coefficients(estimate(Model(names, single_unit(names, outputs), model.family, outputs=outputs), rows))
     else:
         beta = glm.params.to_numpy()
-    by_name = dict(zip(names, beta, strict=True))
+    by_name = dict(zip(names, beta.reshape(-1, len(names)).T, strict=True))
     bias = [by_name[CONSTANT]] if CONSTANT in by_name else []
-    theta = np.array([by_name[name] for name in model.network.inputs.names] + bias)
+    theta = np.concatenate([by_name[name] for name in model.network.inputs.names] + bias)
     return theta if np.isfinite(theta).all() else None
 
 
@@ -319,16 +351,16 @@ def _estimate(
     if wanted.training is not None:
         trained = descents.descend(model, rows, wanted.training, theta=start, reference=reference, nobs=nobs)
     elif start is None:
-        raise ArgumentError(f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers.")
+        raise ArgumentError(f"train=None evaluates the network at start=: give it, {model.network.parameters} numbers.")
     theta = start if trained is None else trained.theta
     assert theta is not None
     sums = model.sums(rows, theta, "both")
     if trained is None:
         _check_likelihood(model, sums)
-        return _evaluated(model, rows, theta, sums, rank, nobs)
+        return evaluated(model, rows, theta, sums, rank, nobs)
     if sums.expected is None:
         raise FitError(trained.sentence)
-    found = _evaluated(model, rows, theta, sums, rank, nobs)
+    found = evaluated(model, rows, theta, sums, rank, nobs)
     distance = trained.distance if np.isfinite(trained.distance) else found.distance
     return replace(found, outcome=trained.outcome, distance=distance, trace=trained.trace, note=trained.sentence)
 
@@ -341,28 +373,30 @@ def _check_likelihood(model: Model, sums: Sums) -> None:
         )
 
 
-def _evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | None, nobs: float) -> Estimate:
+def evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | None, nobs: float) -> Estimate:
     """An estimate for weights that no fit of ours found."""
     empty = Trace((), model.network.entries, "none")
     found = Estimate(model, theta, sums, None, "as given", np.nan, empty, rank=rank)
     free = views.free_parameters(found)
-    degrees = Degrees(nobs, free)
-    scale = 1.0
-    if model.family.distribution.free_dispersion:
-        chi2 = dispersions.pearson_chi2(model, rows, theta)
-        scale = dispersions.dispersion(model.family, chi2, degrees)
     if not model.network.affine:
-        distance = losses.Loss(model, rows, degrees.residual if scale != 1.0 else None).gap(theta).distance
+        residual = nobs - free if model.family.distribution.free_dispersion else None
+        distance = losses.Loss(model, rows, residual).gap(theta).distance
         return replace(found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance))
     assert sums.expected is not None and sums.score is not None
     decay = model.penalty.diagonal(model.network.entries)
     info = sums.expected if decay is None else sums.expected + np.diag(decay)
     inverse = generalised_inverse_of_rank(info, free if decay is None else None)
     score = sums.score if decay is None else sums.score - decay * theta
-    distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
     covariance = inverse if decay is None else inverse @ sums.expected @ inverse
+    found = replace(found, covariance=covariance, posterior=None if decay is None else inverse)
+    scale = 1.0
+    if model.family.distribution.free_dispersion:
+        degrees = Degrees(nobs, views.effective_parameters(found))
+        scale = dispersions.dispersion(model.family, dispersions.pearson_chi2(model, rows, theta), degrees)
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
     outcome = "converged" if distance <= REACHED else "as given"
-    return replace(found, covariance=covariance, outcome=outcome, distance=distance, trace=_one(found, distance))
+    return replace(found, outcome=outcome, distance=distance, trace=_one(found, distance))
 
 
 def _one(found: Estimate, distance: float) -> Trace:

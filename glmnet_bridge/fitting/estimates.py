@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
+from glmnet_bridge.data.rows import Rows, one_blas_thread
 from glmnet_bridge.errors import DataError, FitError
 from glmnet_bridge.fitting import continuations, coordinates, dispersions, edges, irls, large, linalg, starts
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
-from glmnet_bridge.fitting.problems import Limits, Problem, floor, weight_unit
+from glmnet_bridge.fitting.problems import Limits, Problem, floor, of_columns, weight_unit
+from glmnet_bridge.fitting.ranks import decided
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.model.models import Model, Sums
+from glmnet_bridge.model.networks import by_output
 
 if TYPE_CHECKING:
     from glmnet_bridge.fitting.separation import Separation
@@ -36,6 +38,8 @@ Array = np.ndarray
 SUSPECT = 1e-9
 # with a standard error beyond this (columns and weights of unit size) the estimate may be on its way to infinity
 LOST = 1e4
+# decrement at which the way to infinity is left: it halves with every step, and the deviance is its square away
+FAR_OUT = 1e-6
 # standard errors from its maximum at which a fit with a part of the offsets may end
 ROUGH = 1e-2
 # steps on a subsample are not counted: who allows fewer than this wants them counted
@@ -62,6 +66,7 @@ class Estimate:
     rank : which columns were aliased, or None
     separation : which coefficients are infinite, or None
     chi2 : Pearson's chi2 where the dispersion is free, computed in centred columns; else None
+    posterior : (P, P) `(I+P)^-1` at dispersion 1 with a penalty; None without, or where `covariance` is
     note : how a training ended, in a sentence, or ""
     """
 
@@ -76,6 +81,7 @@ class Estimate:
     separation: Separation | None = None
     chi2: float | None = None
     note: str = ""
+    posterior: Array | None = None
 
     @property
     def converged(self) -> bool:
@@ -92,7 +98,8 @@ def estimate(
     ----------
     model : its network must be the columns' own (`networks.single_unit`)
     rows : all rows
-    start : (p,) coefficients to start from, or a Series or dict of them by column, or None
+    start : (p * k,) coefficients to start from, in the order of the model's labels, or a Series or dict of them
+        by label, or None
     limits : tolerance and step limit
     nobs : number of observations, for the dispersion in the stopping rule; rows by default
 
@@ -102,7 +109,7 @@ def estimate(
         where a column, weight or offset makes the likelihood undefined
     """
     limits = limits or Limits()
-    first = None if start is None else starts.given(start, model.columns)
+    first = None if start is None else starts.given(start, model)
     if len(rows.spans()) == 1:
         rows = hold(rows)  # a single block is formed once, not at every step
     # an overflow far from the maximum is no news: what is not finite is refused where it comes up
@@ -122,10 +129,10 @@ def _examined(problem: Problem, start: Array | None) -> Estimate:
     """Solve; where the information is nearly singular decide rank, where Newton does not converge decide separation."""
     path, ranks = _attempt(problem, start), None
     if path is None or path.outcome != "converged" or _nearly_singular(path):
-        ranks = _rank(problem)
+        ranks = decided(problem.rows, problem.axes)
         if len(ranks.dropped):
             problem = replace(problem, kept=ranks.kept)
-            start = None if start is None else start[ranks.kept]
+            start = None if start is None else start[of_columns(ranks.kept, problem.model.network.outputs)]
             path = _attempt(problem, start)
     if start is not None and path is not None and path.outcome in ("singular", "stalled"):
         path = _attempt(problem, None)  # no way back from where it started
@@ -230,40 +237,12 @@ def geometric(steps: list[Step]) -> bool:
     return len(ratios) == 3 and all(0.35 < ratio < 0.95 for ratio in ratios)
 
 
-def _rank(problem: Problem) -> Rank:
-    """R's rank decision on the unweighted columns of the rows that count."""
-
-    def counts(block: Block) -> Array:
-        return (block.weights > 0).astype(float)
-
-    r = linalg.rows_triangle(problem.rows, counts)
-    at = problem.rows.source.layout
-    norms = np.sqrt((r * r).sum(axis=0))
-    raw = norms.copy()
-    if problem.axes.shift is not None:
-        scale = 1.0 if problem.axes.scale is None else problem.axes.scale
-        raw[at.at_dense] = np.hypot(norms[at.at_dense], np.abs(problem.axes.shift * scale) * np.sqrt(problem.rows.n))
-    found = linalg.rank(r, raw)
-    return found if problem.axes.to_raw is None else _raw_equations(found, problem.axes.to_raw)
-
-
-def _raw_equations(found: Rank, to_raw: Array) -> Rank:
-    """Alias equations between raw columns: U* = U T, so U_d T_dd = U* ... solved for the dropped ones."""
-    if not len(found.dropped):
-        return found
-    # null vectors of the standard columns are mapped to null vectors of the raw ones
-    nulls = np.zeros((len(to_raw), len(found.dropped)))
-    nulls[found.dropped, np.arange(len(found.dropped))] = 1.0
-    nulls[found.kept] = -found.equations.T
-    nulls = to_raw @ nulls
-    solved = np.linalg.solve(nulls[found.dropped].T, nulls[found.kept].T)
-    return replace(found, equations=-solved)
-
-
 def _separated(problem: Problem) -> Separation | None:
     from glmnet_bridge.fitting import separation  # loaded when it is suspected
 
     model = problem.reduced()
+    if model.family.joint:
+        return _classes_separated(problem)
     sides = separation.sides(model.family, problem.rows.response[:, 0])
     if sides is None:
         return None
@@ -275,11 +254,24 @@ def _separated(problem: Problem) -> Separation | None:
     return replace(found, status=tuple("finite" if j in held else word for j, word in enumerate(found.status)))
 
 
+def _classes_separated(problem: Problem) -> Separation | None:
+    """The same for several classes: about each coefficient of each class."""
+    from glmnet_bridge.fitting import rivals
+
+    width, outputs = len(problem.model.columns), problem.model.network.outputs
+    order = by_output(width, outputs)
+    kept = np.arange(width) if problem.kept is None else problem.kept
+    open_ones = np.isin(order // outputs, kept) & ~np.isin(order, problem.held())
+    return rivals.prove(problem.rows.standardised(None, None), np.flatnonzero(open_ones))
+
+
 def _limit(problem: Problem, found: Separation, ranks: Rank | None) -> Estimate:
     """The fit that separated data tend to: rows at infinity fit perfectly, the others decide what stays finite."""
+    if problem.model.family.joint:
+        return _near_limit(problem, found, ranks)
     rest = replace(problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights)))
     some = (rest.rows.weights > 0).any()
-    staying = np.union1d(_rank(rest).kept, problem.held()) if some else problem.held()
+    staying = np.union1d(decided(rest.rows, rest.axes).kept, problem.held()) if some else problem.held()
     if problem.kept is not None:
         staying = np.intersect1d(staying, problem.kept)
     rest = replace(rest, kept=staying)
@@ -290,6 +282,16 @@ def _limit(problem: Problem, found: Separation, ranks: Rank | None) -> Estimate:
         sums = Sums(0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p)))
         path = irls.Path(irls.Point(np.zeros(p), sums, 0.0, decrement=0.0), (), "converged")
     ended = _finished(rest, path, ranks)
+    return replace(ended, outcome="separated", separation=found, rank=ranks)
+
+
+def _near_limit(problem: Problem, found: Separation, ranks: Rank | None) -> Estimate:
+    """The same for several classes: a point so far out that probabilities are those of the limit to some 1e-12.
+
+    A row may rule out some classes and leave others open, so that no row can be left out.
+    """
+    far = replace(problem, limits=Limits(FAR_OUT, max(problem.limits.max_steps, 3 * ENOUGH)))
+    ended = _finished(far, _solve(far, None, watch=None), ranks)
     return replace(ended, outcome="separated", separation=found, rank=ranks)
 
 
@@ -312,7 +314,7 @@ def _finished(problem: Problem, path: irls.Path, ranks: Rank | None) -> Estimate
             replace(step, theta=axes.raw(step.theta), loglik=step.loglik * unit, distance=step.distance * root)
             for step in steps
         )
-    covariance = _covariance(problem, model, sums, end)
+    covariance, posterior = _covariance(problem, model, sums, end)
     if outcome == "boundary":
         covariance = np.full((len(end.theta), len(end.theta)), np.nan)  # there the information says nothing of errors
     return Estimate(
@@ -325,6 +327,7 @@ def _finished(problem: Problem, path: irls.Path, ranks: Rank | None) -> Estimate
         trace=Trace(steps, model.network.entries),
         rank=ranks if aliased else None,
         chi2=_chi2(problem, model, sums, end.theta),
+        posterior=None if posterior is None else posterior / unit,
     )
 
 
@@ -354,20 +357,23 @@ def _leaves(problem: Problem, model: Model, end: irls.Point) -> bool:
     return not np.isfinite(model.sums(problem.rows, end.theta + end.step, "value").loglik)
 
 
-def _covariance(problem: Problem, model: Model, sums: Sums, end: irls.Point) -> Array | None:
-    """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows."""
+def _covariance(problem: Problem, model: Model, sums: Sums, end: irls.Point) -> tuple[Array | None, Array | None]:
+    """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows.
+
+    With a penalty the covariance of the penalised estimator, and `(I+P)^-1` beside it.
+    """
     if sums.expected is None:
-        return None
+        return None, None
     axes, objective = problem.own_axes(), problem.objective(model)
     used = end.factor if sums.expected is end.sums.observed else objective.factored(sums.expected)
     if objective.penalty is not None:
         if used is None:
-            return None
+            return None, None
         inverse = used.inverse()
-        return axes.covariance(inverse @ sums.expected @ inverse)
+        return axes.covariance(inverse @ sums.expected @ inverse), axes.covariance(inverse)
     if used is not None and used.rcond >= linalg.DOUBTFUL:
-        return axes.covariance(used.inverse())
+        return axes.covariance(used.inverse()), None
     r = problem.triangle(model, end.theta)
     if r.shape[0] < r.shape[1] or not (np.abs(np.diag(r)) > 0).all():
-        return None
-    return axes.covariance(linalg.inverse_from_triangle(r))
+        return None, None
+    return axes.covariance(linalg.inverse_from_triangle(r)), None

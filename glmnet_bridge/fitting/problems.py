@@ -15,8 +15,9 @@ from glmnet_bridge.data.rows import Block, Rows
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.fitting import dispersions, irls, linalg
 from glmnet_bridge.fitting.coordinates import Coordinates
+from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import Affine, Inputs, Network
+from glmnet_bridge.model.networks import Inputs, Network
 
 Array = np.ndarray
 
@@ -66,15 +67,14 @@ class Problem:
     def triangle(self, model: Model, theta: Array) -> Array:
         """R of `sqrt(w) X`, of the kept columns, with the expected weights at theta."""
         r = linalg.rows_triangle(self.rows, _root_weight(model, theta))
-        return r if self.kept is None else linalg.triangle(r[:, self.kept]).r
+        return r if self.kept is None else linalg.triangle(r[:, of_columns(self.kept, model.network.outputs)]).r
 
     def _penalty(self, model: Model) -> Array | None:
         """The penalty in standard coordinates: T' D T."""
         diagonal = model.penalty.diagonal(model.network.entries)
         if diagonal is None:
             return None
-        to_raw, diagonal = self._to_raw(), diagonal / self.unit
-        return np.diag(diagonal) if to_raw is None else to_raw.T @ (diagonal[:, None] * to_raw)
+        return self.own_axes().curvature(np.diag(diagonal / self.unit))
 
     def _to_raw(self) -> Array | None:
         to_raw = self.axes.to_raw
@@ -102,16 +102,25 @@ class Problem:
 
 
 def select(model: Model, kept: Array) -> Network:
-    """The network on some of the columns."""
-    names = tuple(model.columns[j] for j in kept)
+    """The network on some of the columns, with all of its outputs."""
+    names, outputs = tuple(model.columns[j] for j in kept), model.network.outputs
     matrix = np.eye(len(model.columns))[:, kept]
-    entries = tuple(model.network.entries[j] for j in kept)
-    return Network(Inputs(names, matrix), (Affine(len(kept), 1, bias=False),), entries)
+    entries = tuple(model.network.entries[j] for j in of_columns(kept, outputs))
+    return Network(Inputs(names, matrix), (Affine(len(kept), outputs, bias=False),), entries)
+
+
+def of_columns(kept: Array, outputs: int) -> Array:
+    """Positions in theta of the coefficients of some columns."""
+    found: Array = (kept[:, None] * outputs + np.arange(outputs)).ravel()
+    return found
 
 
 def _root_weight(model: Model, theta: Array) -> Callable[[Block], Array]:
     def root(block: Block) -> Array:
         local = model.family.local(block.response, model.eta(block, theta))
+        if model.family.joint:
+            shared: Array = np.sqrt(block.weights)[:, None, None] * local.root
+            return shared
         return np.sqrt(block.weights * local.expected[:, 0])
 
     return root

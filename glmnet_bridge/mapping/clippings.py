@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from glmnet_bridge.data.rows import Array, Rows
+from glmnet_bridge.model.layers import Activation
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import Activation, HiddenBody, Network
+from glmnet_bridge.model.networks import HiddenBody, Network
 
 
 def output_activation(network: Network) -> Activation | None:

@@ -3,7 +3,7 @@
     by refit    (as_glm - beta_hat) / SE        beta_hat: the MLE of formula and network together
     by step     -(I^-1 score) / SE               one Newton step from the weights, without a refit
     joint       sqrt(score' I^-1 score / dispersion)             the Newton decrement
-    training    the same within what the network can express: how far training is from its own end
+    training    the same for what the network was trained for: how far training is from its own end
 
 A network that ties coefficients cannot reach the MLE; its training distance can still be 0.
 """
@@ -16,9 +16,7 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Array, Rows
 from glmnet_bridge.fitting import linalg
-from glmnet_bridge.mapping.checks import column_space
 from glmnet_bridge.mapping.correspondences import Correspondence
-from glmnet_bridge.mapping.unions import plain_model_network
 from glmnet_bridge.model.models import Model, Sums
 
 AT_OPTIMUM = 0.01  # standard errors within which a network counts as trained to the end
@@ -35,7 +33,7 @@ class Distances:
     errors : (q,) their standard errors
     by_refit, by_step : (q,) distances in standard errors, exactly and as one Newton step sees them
     joint : all together, by the Newton decrement at the network's coefficients
-    training : the same within what the network can express (penalty included)
+    training : how far the weights are from the optimum of their own training (its penalty and loss)
     excess : the network's deviance less that of the maximum-likelihood fit
     """
 
@@ -69,6 +67,7 @@ def distances(
     errors: Array,
     deviance: float,
     dispersion: float,
+    training: float,
     known: Sums | None = None,
 ) -> Distances:
     """Measure a network against the maximum-likelihood estimate.
@@ -80,12 +79,13 @@ def distances(
     rows : over the map's columns
     mle, errors : (q,) estimates and standard errors of the union model; nan or infinite where it has none
     deviance, dispersion : of that fit
+    training : how far the weights are from the optimum of their own training
     known : the sums at the network's coefficients, where they are those of a fit already made
     """
     folded = map_.coefficients
     kept = map_.kept
     beta = folded[kept]
-    sums = known or Model(map_.columns, plain_model_network(map_.columns, kept), model.family).sums(rows, beta)
+    sums = map_.terms.kept_sums(model.family, rows, beta) if known is None else map_.terms.ordered(known)
     with np.errstate(invalid="ignore", divide="ignore"):
         by_refit = (folded - mle) / errors
     by_refit = np.where(np.isfinite(by_refit), by_refit, np.nan)
@@ -97,7 +97,7 @@ def distances(
         by_refit=by_refit,
         by_step=by_step,
         joint=joint,
-        training=_training(map_, model, sums, dispersion),
+        training=training,
         excess=-2.0 * sums.loglik - deviance,
     )
 
@@ -119,25 +119,3 @@ def decrement(score: Array, step: Array, dispersion: float) -> float:
     """`sqrt(score' I^-1 score / dispersion)`."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(np.sqrt(max(float(score @ step), 0.0) / dispersion))
-
-
-def _training(map_: Correspondence, model: Model, sums: Sums, dispersion: float) -> float:
-    """The decrement among the coefficients that the weights can move, or of the penalised weights."""
-    if sums.score is None or sums.expected is None:
-        return np.nan
-    jacobian = map_.jacobian[map_.kept]
-    decay = model.penalty.diagonal(model.network.entries)
-    if decay is None:
-        reach = column_space(jacobian)
-        score, info = reach.T @ sums.score, reach.T @ sums.expected @ reach
-        used = linalg.factor(info)
-        step = None if used is None else used.solve(score)
-    else:
-        theta = map_.values if len(map_.values) == len(decay) else None
-        if theta is None:
-            return np.nan
-        score = jacobian.T @ sums.score - decay * theta
-        info = jacobian.T @ sums.expected @ jacobian + np.diag(decay)
-        used = linalg.factor(info)
-        step = linalg.generalised_inverse(info) @ score if used is None else used.solve(score)
-    return np.nan if step is None else decrement(score, step, dispersion)

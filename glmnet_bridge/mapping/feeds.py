@@ -11,21 +11,14 @@ import pandas as pd
 
 from glmnet_bridge.data import frames
 from glmnet_bridge.data.rows import Array
+from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design import arguments
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.encodings import Encoded, Numbers
 from glmnet_bridge.design.formulas import Formula
 from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
-from glmnet_bridge.mapping.inputs import (
-    Asked,
-    Fed,
-    OfLevels,
-    Reader,
-    dense_layout,
-    is_numeric,
-    plain_variable,
-    split,
-)
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, dense_layout, plain_variable, split
+from glmnet_bridge.mapping.pieces import OfLevels, Piece, Whole, is_numeric
 
 
 def feed(
@@ -47,6 +40,8 @@ def feed(
     kept : their positions in the frame, or None for all
     wanted : the network's own names of its inputs, or None where it takes what comes
     """
+    if asked.groups is not None:
+        raise ArgumentError("inputs= is a dict. Give one list of names, a formula, or one array or frame.")
     if asked.numbers is not None:
         return _of_numbers(asked.numbers, data, kept, wanted)
     if asked.formula is not None:
@@ -76,18 +71,32 @@ def _of_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index
     pairs = {name: split(name, columns) for name in names}
     read = {variable for variable, _ in pairs.values() if variable is not None}
     values = frames.columns(frame, sorted(read), rows=kept)
-    own, meanings, pieces = [], [], []
+    own: list[int] = []
+    meanings: list[OfLevels | None] = []
+    pieces: list[Piece] = []
     for name, (variable, text) in pairs.items():
         if variable is None and name not in design.names:
-            raise _no_input(name, [*frame.columns, *design.names])
+            raise no_input(name, [*frame.columns, *design.names])
         same = variable is None or (text is None and name in design.names and is_numeric(values[variable]))
         own.append(design.names.index(name) if same else -1)
-        level = None if same or variable is None else _level(values[variable], variable, text)
+        level = None if same or variable is None else level_of(values[variable], variable, text)
         meanings.append(None if level is None else OfLevels(str(variable), (level,), np.ones(1)))
         if not same:
-            pieces.append((str(variable), level))
-    factors = {name for name, level in pieces if level is not None}
-    reader = Reader(tuple(pieces), levels={name: tuple(_levels(values[name])) for name in sorted(factors)})
+            pieces.append(meanings[-1] or Whole(str(variable)))
+    return of_pieces(names, own, meanings, pieces, values, index)
+
+
+def of_pieces(
+    names: tuple[str, ...],
+    own: Sequence[int],
+    meanings: Sequence[OfLevels | None],
+    pieces: Sequence[Piece],
+    values: Selection,
+    index: pd.Index,
+) -> Fed:
+    """Inputs of which each is a column of the formula (`own`) or a piece, in their order."""
+    factors = {piece.variable for piece in pieces if isinstance(piece, OfLevels)}
+    reader = Reader(tuple(pieces), levels={name: tuple(levels_of(values[name])) for name in sorted(factors)})
     return Fed.of(names, own, meanings, reader.read(values, index) if pieces else None, reader)
 
 
@@ -119,11 +128,11 @@ def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, 
         raise ArgumentError(f"inputs= has {table.ndim} dimensions; give a table of rows and columns.")
     parts = _columns_of(table)
     if wanted is not None and len(parts) != len(wanted):
-        raise _wrong_number(wanted, tuple(str(name) for name, _ in parts))
+        raise wrong_number(wanted, tuple(str(name) for name, _ in parts))
     own_names = [str(name) for name, _ in parts] if isinstance(table, pd.DataFrame | pd.Series) else None
     names = tuple(own_names or wanted or [f"input {j + 1}" for j in range(len(parts))])
     if own_names and wanted:
-        _check_order(wanted, names)
+        check_order(wanted, names)
     arrays = []
     for name, (_, column) in zip(names, parts, strict=True):
         array = arguments.aligned("inputs", column, rows)
@@ -161,7 +170,7 @@ def _meanings(design: Design) -> dict[str, OfLevels]:
     return out
 
 
-def _level(values: Any, variable: str, text: str | None) -> Any:
+def level_of(values: Any, variable: str, text: str | None) -> Any:
     """The level that `variable[text]` names; None for a numeric column as it is."""
     if text is None:
         if is_numeric(values):
@@ -173,14 +182,15 @@ def _level(values: Any, variable: str, text: str | None) -> Any:
             f"inputs= names the column {variable!r}, which holds levels, not numbers. Name the inputs one by "
             f"one: {listed(shown, 4)}."
         )
-    levels = _levels(values)
+    levels = levels_of(values)
     for level in levels:
         if str(level) == text or _as_number(level) == _as_number(text) is not None:
             return level
     raise DataError(f"Column {variable!r} has no level {text!r}; it has {listed(levels, 8)}.{nearest(text, levels)}")
 
 
-def _levels(values: Any) -> list[Any]:
+def levels_of(values: Any) -> list[Any]:
+    """The levels that a column has, in their order."""
     if isinstance(values, pd.Categorical):
         return values.categories.tolist()
     return [False, True] if values.dtype == bool else np.unique(values).tolist()
@@ -205,19 +215,20 @@ def _checked(fed: Fed, design: Design, wanted: tuple[str, ...] | None) -> Fed:
     if wanted is None:
         return fed
     if count != len(fed.names):
-        raise _wrong_number(wanted, fed.names)
-    _check_order(wanted, fed.names)
+        raise wrong_number(wanted, fed.names)
+    check_order(wanted, fed.names)
     return replace(fed, names=wanted)
 
 
-def _wrong_number(wanted: tuple[str, ...], given: tuple[str, ...]) -> ArgumentError:
+def wrong_number(wanted: tuple[str, ...], given: tuple[str, ...]) -> ArgumentError:
+    """The error for too many inputs, or too few."""
     return ArgumentError(
         f"The network takes {len(wanted)} inputs ({listed(wanted, 8)}), but it would be fed {len(given)} "
         f"({listed(given, 8)}). Give inputs= with one entry for each of the network's inputs, in their order."
     )
 
 
-def _check_order(wanted: tuple[str, ...], given: tuple[str, ...]) -> None:
+def check_order(wanted: tuple[str, ...], given: tuple[str, ...]) -> None:
     """A network that knows an input by name must find it at its place."""
     for place, name in enumerate(wanted):
         if name in given and given[place] != name:
@@ -227,7 +238,8 @@ def _check_order(wanted: tuple[str, ...], given: tuple[str, ...]) -> None:
             )
 
 
-def _no_input(name: str, allowed: Sequence[str]) -> DataError:
+def no_input(name: str, allowed: Sequence[str]) -> DataError:
+    """The error for an input that is no column."""
     return DataError(
         f"inputs= names {name!r}, which is no column of the data or of the formula.{nearest(name, allowed)} "
         "One level of a factor is written as in site[north]."

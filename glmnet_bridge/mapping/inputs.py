@@ -23,9 +23,10 @@ from glmnet_bridge.data.frames import rows_where
 from glmnet_bridge.data.rows import Array, Columns, Layout, Source
 from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design.designs import Design
-from glmnet_bridge.design.encodings import Codes, Encoded, Numbers
+from glmnet_bridge.design.encodings import Encoded
 from glmnet_bridge.design.formulas import Formula, one_sided
 from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
+from glmnet_bridge.mapping.pieces import Made, OfLevels, Piece
 
 LEVEL = re.compile(r"(.+)\[(.+)\]")
 Functions = Mapping[str, Any]
@@ -33,32 +34,30 @@ Functions = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`inputs=` before any row is read: names, a formula, or numbers; all None for the formula's columns."""
+    """`inputs=` before any row is read: names, a formula, numbers, or a dict of them by the network's inputs.
+
+    All None for the formula's columns.
+    """
 
     names: tuple[str, ...] | None = None
     formula: Formula | None = None
     numbers: Any = None
+    groups: Mapping[str, Any] | None = None
 
     @property
     def nothing(self) -> bool:
         """Whether nothing was given."""
-        return self.names is None and self.formula is None and self.numbers is None
+        return self.names is None and self.formula is None and self.numbers is None and self.groups is None
 
     def variables(self, columns: Collection[str]) -> frozenset[str]:
         """The frame's columns that will be read; rows that lack one of them cannot be used."""
         if self.formula is not None:
             return self.formula.names
-        found = (split(name, columns)[0] for name in self.names or ())
+        names = self.names or ()
+        if self.groups is not None:
+            names = tuple(name for each in self.groups.values() for name in ask(each).names or ())
+        found = (split(name, columns)[0] for name in names)
         return frozenset(name for name in found if name is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class OfLevels:
-    """An input that depends on a factor alone: `weights` (levels,) of the indicators of its levels."""
-
-    variable: str
-    levels: tuple[Any, ...]
-    weights: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +66,14 @@ class Reader:
 
     Attributes
     ----------
-    pieces : (variable, level or None) of each, where they were named one by one
+    pieces : what each is, where they were named one by one
     design : what the one-sided formula learnt, or None
     picks : the columns of that design that are read
     fixed : whether they were given as numbers, which other data do not have
     levels : what each column had, of which single levels are read
     """
 
-    pieces: tuple[tuple[str, Any], ...] = ()
+    pieces: tuple[Piece, ...] = ()
     design: Design | None = None
     picks: tuple[int, ...] = ()
     fixed: bool = False
@@ -83,7 +82,9 @@ class Reader:
     @property
     def variables(self) -> frozenset[str]:
         """The frame's columns that are read."""
-        return self.design.variables if self.design else frozenset(name for name, _ in self.pieces)
+        if self.design is not None:
+            return self.design.variables
+        return frozenset(name for piece in self.pieces for name in piece.variables)
 
     def read(self, values: Mapping[str, Any], index: pd.Index, unseen: str = "raise") -> Source:
         """The columns of rows without missing values."""
@@ -91,7 +92,8 @@ class Reader:
             return Chosen(self.design.encode(values, unseen=unseen, index=index), self.picks)
         chosen = Selection.of(values)
         unknown = {name: self._unknown(name, chosen[name], index, unseen) for name in self.levels}
-        dense = tuple((_piece(chosen, name, level, unknown.get(name)),) for name, level in self.pieces)
+        made: Made = {}
+        dense = tuple((piece.rows(chosen, unknown, made),) for piece in self.pieces)
         return Encoded(len(index), dense_layout(len(dense)), dense, None, used=chosen.rows)
 
     def _unknown(self, name: str, values: Any, index: pd.Index, unseen: str) -> Array | None:
@@ -198,12 +200,26 @@ def ask(inputs: Any, functions: Functions | None = None) -> Asked:
     if isinstance(inputs, str):
         return Asked(formula=one_sided(inputs, functions))
     if isinstance(inputs, Mapping):
-        raise ArgumentError("inputs= is a dict. Give one list of names, a formula, or one array or frame.")
+        return Asked(groups=inputs)
     if isinstance(inputs, Sequence | pd.Index) and len(inputs) and all(isinstance(name, str) for name in inputs):
         if len(set(inputs)) < len(inputs):
             raise ArgumentError(f"inputs= names a column twice: {listed(list(inputs), 10)}.")
         return Asked(names=tuple(inputs))
     return Asked(numbers=inputs)
+
+
+def widths(asked: Asked) -> int | dict[str, int] | None:
+    """How many inputs the caller names, in all or by the network's input; None where that is not said by a count."""
+    if asked.groups is not None:
+        found = {str(name): widths(ask(each)) for name, each in asked.groups.items()}
+        counts = {name: each for name, each in found.items() if isinstance(each, int)}
+        return counts if len(counts) == len(found) else None
+    if asked.names is not None:
+        return len(asked.names)
+    if asked.numbers is None:
+        return None
+    shape = np.shape(asked.numbers)
+    return None if len(shape) not in (1, 2) else 1 if len(shape) == 1 else int(shape[1])
 
 
 def split(name: str, columns: Collection[str]) -> tuple[str | None, str | None]:
@@ -227,22 +243,3 @@ def plain_variable(design: Design, factor: str) -> str | None:
     if read.call == "C" and read.arguments:
         return read.arguments[0].column
     return read.column
-
-
-def _piece(chosen: Selection, name: str, level: Any, unknown: Array | None = None) -> Numbers | Codes:
-    if level is None:
-        column: Any = chosen.columns[name]
-        if not is_numeric(column):
-            raise DataError(f"Column {name!r} holds levels in the new data; the network was fed its numbers.")
-        return Numbers(column, whole=True)
-    values: Any = chosen[name]
-    if unknown is not None:
-        return Numbers(np.where(unknown, np.nan, np.asarray(values == level, dtype=float)))
-    if isinstance(values, pd.Categorical):
-        return Codes(np.array([each == level for each in values.categories], dtype=float), values.codes)
-    return Numbers((values == level).astype(np.int8))
-
-
-def is_numeric(values: Any) -> bool:
-    """Whether a column holds numbers, not levels or yes and no."""
-    return isinstance(values, np.ndarray) and values.dtype != bool

@@ -28,7 +28,7 @@ COLUMNS = (
 NUMBERS = ("network", "as_glm", "glm", "std_error", "distance")
 
 
-def term_table(map_: Correspondence, apart: Distances, theta: Array, penalised: bool) -> pd.DataFrame:
+def term_table(map_: Correspondence, apart: Distances, theta: Array, aim: str = "") -> pd.DataFrame:
     """The term map of an affine network.
 
     Parameters
@@ -36,10 +36,10 @@ def term_table(map_: Correspondence, apart: Distances, theta: Array, penalised: 
     map_ : the correspondence
     apart : its distances
     theta : (P,) the network's weights
-    penalised : whether its model has a penalty
+    aim : "penalised" or "other loss" where it was trained for more than the likelihood
     """
     relations, expressions = map_.relations, map_.expressions
-    status = _status(map_, apart, penalised)
+    status = _status(map_, apart, aim)
     rows: list[dict[str, Any]] = []
     for j, name in enumerate(map_.columns):
         used = np.flatnonzero(map_.matrix[j])
@@ -62,11 +62,26 @@ def term_table(map_: Correspondence, apart: Distances, theta: Array, penalised: 
     return _frame(rows)
 
 
-def uncharted_table(names: tuple[str, ...], mle: Array, errors: Array, network: Network, theta: Array) -> pd.DataFrame:
-    """The table of a network that is no GLM: its terms and its weights stand apart."""
+def uncharted_table(
+    names: tuple[str, ...], mle: Array, errors: Array, network: Network, theta: Array, past: Array | None = None
+) -> pd.DataFrame:
+    """The table of a network that is no GLM: its terms and its weights stand apart.
+
+    `past` `(q,)` is what skip connections carry past its activations, as coefficients, or None.
+    """
     status = "no GLM counterpart"
     rows: list[dict[str, Any]] = [
         {"glm_term": name, "relation": "glm only", "glm": mle[j], "std_error": errors[j], "status": status}
+        if past is None or not past[j]
+        else {
+            "glm_term": name,
+            "relation": "combined",
+            "expression": "what goes past the activations",
+            "as_glm": past[j],
+            "glm": mle[j],
+            "std_error": errors[j],
+            "status": status,
+        }
         for j, name in enumerate(names)
     ]
     rows += [_alone(name, theta[i], status) for i, name in enumerate(network.entries)]
@@ -77,10 +92,10 @@ def _alone(name: str, value: float, status: str) -> dict[str, Any]:
     return {"network_term": name, "relation": "network only", "network": value, "status": status}
 
 
-def _status(map_: Correspondence, apart: Distances, penalised: bool) -> str:
+def _status(map_: Correspondence, apart: Distances, aim: str) -> str:
     if not apart.trained:
         return "not converged"
-    return "penalised" if penalised else "folded" if map_.folded else "exact"
+    return aim or ("folded" if map_.folded else "exact")
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

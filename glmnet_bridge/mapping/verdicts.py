@@ -24,9 +24,11 @@ class Case:
     map_, apart : the correspondence and its distances
     shared : whether both views hold one estimate
     outcome : of the GLM's fit
-    penalty : of the network's model, in words, or ""
+    penalty : of the network's training, in words, or ""
+    other : what else than the likelihood it was trained for, in words, or ""
     constrained : the deviance of the constrained GLM less that of the free one, or None
     learnt : whether a learner of ours trained the network
+    causes : of the gap to the maximum of the likelihood, with their shares, where they were looked for
     """
 
     map_: Correspondence
@@ -36,11 +38,15 @@ class Case:
     penalty: str
     constrained: float | None
     learnt: bool = False
+    causes: tuple[tuple[str, float], ...] = ()
+    other: str = ""
 
 
 def verdict(case: Case) -> str:
     """The paragraph for an affine network."""
     parts = [_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case)]
+    if case.causes and not (case.learnt and len(case.causes) == 1):
+        parts.append(_causes(case.causes))
     parts += _structure(case.map_, shared=case.shared)
     if not case.shared and case.outcome == "separated":
         parts.append(
@@ -80,6 +86,19 @@ def _trained(case: Case) -> str:
             f"; the best that it allows has a deviance {case.constrained:.4g} above that of the free GLM"
         )  # fmt: skip
         return f"The network is a constrained GLM at its own optimum{extra}."
+    if case.other:
+        own = f"{case.other} and the penalty ({case.penalty})" if case.penalty else case.other
+        return (
+            f"Every GLM term is read off the weights, which are at the optimum of their own loss ({own}): "
+            f"{rounding(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
+        )
+    if case.map_.narrow > 0 and not case.penalty:
+        count = len(case.map_.kept)
+        return (
+            "The network is a GLM with fewer free parameters at its own optimum: its narrow layers leave "
+            f"{count - case.map_.narrow} directions to {count} coefficients. It is {rounding(case.apart.joint)} SE "
+            f"from the maximum likelihood{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum."
+        )
     if case.penalty:
         which = "the penalised GLM" if _all_same(case.map_) else "a GLM penalised on its own weights"
         return (
@@ -104,6 +123,25 @@ def _short(case: Case) -> str:
     return f"{subject}{short}{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum{toll}."
 
 
+CAUSES = {
+    "training": "training that stopped short",
+    "single precision": "rounding to single precision",
+    "penalty": "the penalty",
+    "label smoothing": "label smoothing",
+    "class weights": "class weights",
+    "loss": "a loss that is not the likelihood",
+    "loss and training": "a loss that is not the likelihood, and its training",
+    "structure": "what the network cannot express",
+}
+
+
+def _causes(causes: tuple[tuple[str, float], ...]) -> str:
+    """As in: of this gap, 95 % is the penalty and 5 % training that stopped short."""
+    parts = [f"{100 * share:.3g} % is {CAUSES[name]}" for name, share in sorted(causes, key=lambda each: -abs(each[1]))]
+    said = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    return f"Of this gap, {said}."
+
+
 def measured(map_: Correspondence, apart: Distances) -> bool:
     """Whether the verdict says how many standard errors the weights are from the maximum likelihood."""
     return bool(np.isfinite(apart.joint)) and not (apart.trained and map_.ties)
@@ -119,7 +157,7 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
         parts.append(f"It leaves out {listed(left_out)} ({listed(zero)}).")
     if together:
         parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
-    added = map_.columns[map_.own :]
+    added = map_.terms.columns[map_.terms.own :]
     extra = [name for name in added if name != CONSTANT]
     if CONSTANT in added:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")

@@ -13,189 +13,19 @@ and score and information are `A' vec(U'u)` and `A' (U'wU) A`, through the colum
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from glmnet_bridge.data.rows import Columns
-from glmnet_bridge.errors import ArgumentError, nearest
+from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.model.layers import Activation, Affine, Branch, Gain, Normalise, bare
 
 Array = np.ndarray
 
-
-class Layer(Protocol):
-    """One step of a network, `(m, inputs)` to `(m, outputs)`."""
-
-    inputs: int
-    outputs: int
-    affine: bool
-
-    @property
-    def parameters(self) -> int:
-        """Number of entries in this layer's run of theta."""
-        ...
-
-    def forward(self, z: Array, theta: Array) -> Array:
-        """The layer's output `(m, outputs)`."""
-        ...
-
-    def backward(self, z: Array, theta: Array, delta: Array) -> Array:
-        """From `d / d output` `(..., outputs)` to `d / d input` `(..., inputs)`."""
-        ...
-
-    def gradient(self, z: Array, delta: Array) -> Array:
-        """`d / d theta` row by row: `(m, j, parameters)` for delta `(m, j, outputs)`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """`z W + b`; theta holds W `(inputs, outputs)` row by row, then b `(outputs,)`."""
-
-    inputs: int
-    outputs: int = 1
-    bias: bool = True
-    name: str = "output"
-    affine = True
-
-    @property
-    def parameters(self) -> int:
-        return (self.inputs + self.bias) * self.outputs
-
-    def weights(self, theta: Array) -> tuple[Array, Array]:
-        """Kernel `(inputs, outputs)` and bias `(outputs,)`, zero where the layer has none."""
-        size = self.inputs * self.outputs
-        bias = theta[size:] if self.bias else np.zeros(self.outputs)
-        return theta[:size].reshape(self.inputs, self.outputs), bias
-
-    def forward(self, z: Array, theta: Array) -> Array:
-        kernel, bias = self.weights(theta)
-        return z @ kernel + bias
-
-    def backward(self, z: Array, theta: Array, delta: Array) -> Array:
-        return delta @ self.weights(theta)[0].T
-
-    def gradient(self, z: Array, delta: Array) -> Array:
-        kernel = z[:, None, :, None] * delta[:, :, None, :]
-        flat = kernel.reshape(*delta.shape[:2], self.inputs * self.outputs)
-        return np.concatenate([flat, delta], axis=2) if self.bias else flat
-
-
-def _leaky(z: Array) -> Array:
-    return np.where(z > 0, z, 0.01 * z)
-
-
-# name: (function, derivative as a function of the input)
-ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
-    "identity": (np.positive, np.ones_like),
-    "sigmoid": (lambda z: 0.5 * (1.0 + np.tanh(0.5 * z)), lambda z: 0.25 * (1.0 - np.tanh(0.5 * z) ** 2)),
-    "tanh": (np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
-    "relu": (lambda z: np.maximum(z, 0.0), lambda z: (z > 0).astype(float)),
-    "leaky_relu": (_leaky, lambda z: np.where(z > 0, 1.0, 0.01)),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """A fixed function of each unit; `kind` is a name of `ACTIVATIONS`."""
-
-    inputs: int
-    kind: str
-    name: str = "activation"
-
-    def __post_init__(self) -> None:
-        if self.kind not in ACTIVATIONS:
-            raise ArgumentError(
-                f"Unknown activation {self.kind!r}; there are {', '.join(ACTIVATIONS)}."
-                f"{nearest(self.kind, ACTIVATIONS)}"
-            )
-
-    @property
-    def outputs(self) -> int:
-        return self.inputs
-
-    @property
-    def affine(self) -> bool:
-        return self.kind == "identity"
-
-    @property
-    def parameters(self) -> int:
-        return 0
-
-    def forward(self, z: Array, theta: Array) -> Array:
-        return ACTIVATIONS[self.kind][0](z)
-
-    def backward(self, z: Array, theta: Array, delta: Array) -> Array:
-        slope = ACTIVATIONS[self.kind][1](z)
-        return delta * (slope if delta.ndim == 2 else slope[:, None, :])
-
-    def gradient(self, z: Array, delta: Array) -> Array:
-        return np.zeros((*delta.shape[:2], 0))
-
-
-@dataclass(frozen=True, slots=True)
-class Normalise:
-    """`(z - mean) / scale` with fixed mean and scale `(inputs,)`: a scaler, or a normalisation layer."""
-
-    mean: Array
-    scale: Array
-    name: str = "normalise"
-    affine = True
-
-    @property
-    def inputs(self) -> int:
-        return len(self.mean)
-
-    outputs = inputs
-
-    @property
-    def parameters(self) -> int:
-        return 0
-
-    def forward(self, z: Array, theta: Array) -> Array:
-        return (z - self.mean) / self.scale
-
-    def backward(self, z: Array, theta: Array, delta: Array) -> Array:
-        return delta / self.scale
-
-    def gradient(self, z: Array, delta: Array) -> Array:
-        return np.zeros((*delta.shape[:2], 0))
-
-
-@dataclass(frozen=True, slots=True)
-class Contrast:
-    """Each output less the base output: C softmax logits are C - 1 linear predictors."""
-
-    inputs: int
-    base: int = 0
-    name: str = "softmax"
-    affine = True
-
-    @property
-    def outputs(self) -> int:
-        return self.inputs - 1
-
-    @property
-    def parameters(self) -> int:
-        return 0
-
-    @property
-    def matrix(self) -> Array:
-        """`(inputs, outputs)`: identity without the base's column, -1 in the base's row."""
-        matrix = np.delete(np.eye(self.inputs), self.base, axis=1)
-        matrix[self.base] = -1.0
-        return matrix
-
-    def forward(self, z: Array, theta: Array) -> Array:
-        return z @ self.matrix
-
-    def backward(self, z: Array, theta: Array, delta: Array) -> Array:
-        return delta @ self.matrix.T
-
-    def gradient(self, z: Array, delta: Array) -> Array:
-        return np.zeros((*delta.shape[:2], 0))
+BIAS = re.compile(r"(bias|intercept)s?_?\d*$|params\[(Intercept|const)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +84,16 @@ class Network:
 
     @property
     def linear(self) -> bool:
-        """Whether eta is affine in theta too: at most one layer has weights (stacked ones multiply)."""
-        return self.affine and sum(layer.parameters > 0 for layer in self.layers) <= 1
+        """Whether eta is affine in theta too: no weight is multiplied by another one on its way."""
+        depth = np.zeros(len(self.inputs.names), dtype=int)
+        for layer in self.layers:
+            reads, keeps = paths(layer)
+            own, inner = int(layer.parameters > 0), bare(layer)
+            deepest = max((depth[j] for j in reads), default=0)
+            added = isinstance(inner, Gain) and not inner.gain  # a shift multiplies nothing
+            deepest = max(deepest, own) if added else deepest + own
+            depth = np.r_[depth[list(keeps)], np.full(layer.outputs - len(keeps), deepest)]
+        return self.affine and bool(depth.max(initial=0) <= 1)
 
     @property
     def plain(self) -> bool:
@@ -278,31 +116,66 @@ class Network:
         return HiddenBody(self, theta)
 
 
-def single_unit(columns: tuple[str, ...], layer: str = "") -> Network:
-    """The network that a GLM is: one unit without hidden layer; the constant's weight is its bias."""
-    prefix = f"{layer}." if layer else ""
-    entries = tuple(f"{prefix}bias" if name == "Intercept" else f"{prefix}kernel[{name}]" for name in columns)
-    return Network(Inputs(columns), (Affine(len(columns), 1, bias=False),), entries)
+def single_unit(columns: tuple[str, ...], outputs: tuple[str, ...] = ()) -> Network:
+    """The network that a GLM is: one unit without hidden layer, or one for each of several `outputs`.
+
+    The constant's weight is its bias.
+    """
+    units = outputs or ("",)
+    entries = tuple(_entry(name, unit) for name in columns for unit in units)
+    return Network(Inputs(columns), (Affine(len(columns), len(units), bias=False),), entries)
+
+
+def _entry(column: str, unit: str) -> str:
+    if column == "Intercept":
+        return f"bias[{unit}]" if unit else "bias"
+    return f"kernel[{column}, {unit}]" if unit else f"kernel[{column}]"
+
+
+def by_output(width: int, outputs: int) -> Array:
+    """Positions of the coefficients output by output, among those of B `(width, outputs)` row by row."""
+    found: Array = np.arange(width * outputs).reshape(width, outputs).T.ravel()
+    return found
 
 
 def dense_entries(layers: tuple[Any, ...], inputs: tuple[str, ...], outputs: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names for theta: `kernel[x]`, `bias`; with several units or layers `hidden.kernel[x, 2]`, `hidden.bias[2]`."""
-    affine = [layer for layer in layers if isinstance(layer, Affine)]
+    several = sum(layer.parameters > 0 for layer in layers) > 1
     names: list[str] = []
-    for number, layer in enumerate(affine):
-        prefix = f"{layer.name}." if len(affine) > 1 else ""
-        sources = inputs if number == 0 else tuple(str(unit) for unit in range(layer.inputs))
-        last = number == len(affine) - 1 and len(outputs) == layer.outputs
-        units = outputs if last else tuple(str(unit) for unit in range(layer.outputs))
-        several = layer.outputs > 1
-        names += [f"{prefix}kernel[{s}{', ' + u if several else ''}]" for s in sources for u in units]
-        names += [f"{prefix}bias{'[' + u + ']' if several else ''}" for u in units] if layer.bias else []
+    labels = tuple(inputs)
+    for number, whole in enumerate(layers):
+        layer = bare(whole)
+        # a layer of another width is refused by the network, which says so
+        reads, kept = (tuple(labels[j] if j < len(labels) else f"{j}" for j in some) for some in paths(whole))
+        units = tuple(str(unit) for unit in range(layer.outputs))
+        if number == len(layers) - 1 and len(outputs) == layer.outputs:
+            units = outputs
+        elif isinstance(layer, Gain | Activation | Normalise):
+            units = reads  # unit by unit: each is still what it was
+        names += _entries(layer, f"{layer.name}." if several else "", reads, units)
+        labels = (*kept, *units)
     return tuple(names)
 
 
+def paths(layer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Positions of the units that a layer reads, and of those that it carries along."""
+    return (layer.reads, layer.keeps) if isinstance(layer, Branch) else (tuple(range(layer.inputs)), ())
+
+
+def _entries(layer: Any, prefix: str, sources: tuple[str, ...], units: tuple[str, ...]) -> list[str]:
+    one = len(units) == 1
+    if isinstance(layer, Gain):
+        words = ["gain"] * layer.gain + ["bias"] * layer.shift
+        return [f"{prefix}{word}{'' if one else f'[{unit}]'}" for word in words for unit in units]
+    if not isinstance(layer, Affine):
+        return []
+    names = [f"{prefix}kernel[{source}{'' if one else f', {unit}'}]" for source in sources for unit in units]
+    return names + ([f"{prefix}bias{'' if one else f'[{unit}]'}" for unit in units] if layer.bias else [])
+
+
 def is_bias(entry: str) -> bool:
-    """Whether a weight's name says that it is a bias."""
-    return entry.split("[")[0].endswith("bias")
+    """Whether a weight's name says that it is a bias: `bias`, `fc.bias`, `dense/bias[0]`, `params[const]`."""
+    return BIAS.search(entry.split("[")[0]) is not None or BIAS.match(entry) is not None
 
 
 def fold(network: Network, theta: Array) -> Array:
@@ -341,12 +214,22 @@ def fold_jacobian(network: Network, theta: Array) -> Array:
     columns = [np.zeros((width * outputs, 0))]
     onward = np.eye(outputs)
     for layer, run, before in reversed(list(zip(network.layers, network.slices(), path[:-1], strict=True))):
+        zero = np.zeros((1, layer.inputs))
         if layer.parameters:
-            seen = np.column_stack([before, _ones(network)]) if layer.bias else before
-            block = np.einsum("pi,jk->pkij", seen, onward)
-            columns.insert(0, block.reshape(width * outputs, layer.parameters))
-        onward = layer.backward(np.zeros((1, layer.inputs)), theta[run], onward.T).T
+            columns.insert(0, _slopes(network, layer, before, onward).reshape(width * outputs, layer.parameters))
+        onward = layer.backward(zero, theta[run], onward.T).T
     return np.concatenate(columns, axis=1)
+
+
+def _slopes(network: Network, layer: Any, before: Array, onward: Array) -> Array:
+    """`d B / d theta` of one layer, `(p, k, parameters)`: linear in what comes in, and what a bias adds."""
+    width, outputs = len(before), onward.shape[1]
+    delta = np.broadcast_to(onward.T, (width, outputs, len(onward)))
+    added = layer.gradient(np.zeros((1, layer.inputs)), onward.T[None])
+    found: Array = layer.gradient(before, delta)
+    if added.any():
+        found = found - added + _ones(network)[:, None, None] * added
+    return found
 
 
 class Body(Protocol):
@@ -387,9 +270,10 @@ class AffineBody:
         else:
             pairs = np.zeros((p, k, p, k))
             for i in range(k):
-                for j in range(k):
-                    if w.ndim == 3 or i == j:
-                        pairs[:, i, :, j] = tape.gram(np.ascontiguousarray(w[:, i] if w.ndim == 2 else w[:, i, j]))
+                pairs[:, i, :, i] = tape.gram(np.ascontiguousarray(w[:, i] if w.ndim == 2 else w[:, i, i]))
+                for j in range(i if w.ndim == 3 else 0):
+                    # outputs that share a row's probability have weights below 0: through their root, too
+                    pairs[:, i, :, j] = pairs[:, j, :, i] = -tape.gram(np.ascontiguousarray(-w[:, i, j]))
             gram = pairs.reshape(p * k, p * k)
         return gram if self.jacobian is None else self.jacobian.T @ gram @ self.jacobian
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.model.networks import ACTIVATIONS
+from glmnet_bridge.model.layers import ACTIVATIONS
 from glmnet_bridge.report import canvas
 
 if TYPE_CHECKING:

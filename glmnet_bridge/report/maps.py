@@ -31,6 +31,7 @@ class MapFacts:
     redundant : `direction, network_terms, description`
     layers : `layer, kind, output_shape, parameters`
     notes : further conditions of the numbers in the table
+    causes : why the network is not at the maximum of the likelihood: `cause, share, distance, largest, explanation`
     measured : whether the verdict says how far the network is from the optimum
     """
 
@@ -43,6 +44,7 @@ class MapFacts:
     layers: pd.DataFrame
     notes: tuple[str, ...]
     measured: bool
+    causes: pd.DataFrame
 
 
 def document(facts: MapFacts, figures: tuple[Figure, ...] = ()) -> Document:
@@ -50,6 +52,8 @@ def document(facts: MapFacts, figures: tuple[Figure, ...] = ()) -> Document:
     parts: list[Part] = [Paragraph(facts.glm.formula, "lead"), *_warnings(facts), Paragraph(facts.verdict)]
     parts.append(term_table(facts))
     parts += [Paragraph(text, "note") for text in facts.notes]
+    if len(facts.causes):
+        parts.append(cause_table(facts.causes))
     parts += _fit_parts(facts)
     if figures:
         parts += [Heading("Figures"), *figures]
@@ -116,6 +120,16 @@ def term_table(facts: MapFacts) -> Table:
         Column("status", "status"),
     ]
     return Table(_worded(table), "The term map: each column of the GLM and the network entry that it is", tuple(shown))
+
+
+def cause_table(causes: pd.DataFrame) -> Table:
+    """The causes of a gap; shares as percentages."""
+    shown = causes.assign(share=[f"{100 * share:.3g} %" for share in causes["share"]])
+    columns = (
+        Column("cause", "cause"), Column("share", "share"), Column("distance", "distance (SE)", "distance"),
+        Column("largest", "largest change"), Column("explanation", "explanation"),
+    )  # fmt: skip
+    return Table(shown, "Why they differ: causes, undone one after the other; their shares add up to the gap", columns)
 
 
 def _worded(table: pd.DataFrame) -> pd.DataFrame:

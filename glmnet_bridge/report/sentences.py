@@ -139,8 +139,9 @@ def conditions(statistic: str, free: bool, vcov: str, level: float) -> str:
     """What standard errors, tests and limits rest on."""
     test = "Student's t tests" if statistic == "t" else "normal (z) tests"
     scale = "the estimated dispersion" if free else "dispersion 1"
+    information = "expected" if vcov == "bayesian" else vcov
     return (
-        f"Standard errors come from the {vcov} information at the estimate and {scale}; {test} and "
+        f"Standard errors come from the {information} information at the estimate and {scale}; {test} and "
         f"{percent(level)} % Wald limits. They presume independent rows and the right mean and variance."
     )
 
@@ -205,13 +206,30 @@ def likelihood(family: str, grouped: bool) -> str:
     return ""
 
 
-def penalty(name: str) -> str:
+def errors(vcov: str, penalised: bool) -> str:
+    """Which standard errors they are, for the table of facts."""
+    if not penalised:
+        return f"{'expected' if vcov == 'bayesian' else vcov} information"
+    return "Bayesian" if vcov == "bayesian" else f"{vcov} information, shrunken"
+
+
+def effective(edf: float) -> str:
+    """Effective degrees of freedom, for the table of facts."""
+    return numbers.significant(edf, 5)
+
+
+def penalty(name: str, vcov: str, edf: float) -> str:
     """A penalty, and what it does to everything else."""
-    if not name:
-        return ""
+    kind = (
+        "Bayesian, (I + P)^-1: the spread of the posterior where the penalty is a normal prior. They include the bias "
+        "on average over that prior, not the one of these data"
+        if vcov == "bayesian"
+        else 'those of the penalised estimator around its own mean, (I + P)^-1 I (I + P)^-1 (vcov="bayesian" gives '
+        "the posterior's). They do not include the bias, so that tests and limits do not cover it"
+    )
     return (
-        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken; standard errors are "
-        "those of the penalised estimator around its own mean, and tests and limits do not cover its bias."
+        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken, to {effective(edf)} effective "
+        f"degrees of freedom, which residual df, AIC and BIC count. Standard errors are {kind}."
     )
 
 
@@ -230,10 +248,11 @@ def weights(prior: bool, freq: bool, trials: bool, offset: bool) -> str:
     return f"Each row comes with {' and '.join(given)}." if given else ""
 
 
-def two_languages(activation: str, loss: str, mean_loss: float, one_unit: bool) -> str:
+def two_languages(activation: str, loss: str, mean_loss: float, units: int) -> str:
     """The one sentence of every report that joins both vocabularies."""
     said = "" if numbers.is_missing(mean_loss) else f" (here {numbers.significant(mean_loss, 5)})"
-    start = "As a network this is one unit on the same columns" if one_unit else "In the words of networks"
+    number = "one unit" if units == 1 else f"{units} units (one for each class after the base)"
+    start = f"As a network this is {number} on the same columns" if units else "In the words of networks"
     return (
         f"{start}: activation = inverse link ({activation}), bias = Intercept, mean loss = {loss} per "
         f"row{said}, and maximum likelihood is the minimum of that loss."

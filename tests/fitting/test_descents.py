@@ -17,16 +17,9 @@ from glmnet_bridge.fitting.descents import Descent, descend
 from glmnet_bridge.fitting.losses import Loss, steepest
 from glmnet_bridge.fitting.trainings import Training, training
 from glmnet_bridge.model import families, penalties
+from glmnet_bridge.model.layers import Activation, Affine
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import (
-    Activation,
-    Affine,
-    Inputs,
-    Network,
-    dense_entries,
-    fold,
-    single_unit,
-)
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries, fold, single_unit
 
 FIRST_ORDER = ("gradient descent", "sgd", "momentum", "nesterov", "adam")
 ALL = (*FIRST_ORDER, "lbfgs")
@@ -94,13 +87,14 @@ def births(data_folder) -> tuple[Model, Rows, irls.Point]:
 
 
 def respond(family, eta: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    mean = family.mean(eta)
+    mean = family.mean(eta[:, None])[:, 0]
     return {
         "binomial": lambda: (random.random(len(eta)) < mean).astype(float),
         "gaussian": lambda: mean + 0.1 * random.normal(size=len(eta)),
         "poisson": lambda: random.poisson(mean).astype(float),
         "gamma": lambda: random.gamma(4.0, mean / 4.0),
         "inverse_gaussian": lambda: random.wald(mean, 5.0 * mean),
+        "multinomial": lambda: (random.random(len(eta)) < mean).astype(float),
     }[family.name]()
 
 

@@ -70,6 +70,19 @@ def test_weights_offset_and_other_links(seed: int) -> None:
     assert np.abs(fast.bse / plain.bse - 1).max() < 1e-8
 
 
+@pytest.mark.parametrize("order", ["random", "by x", "by g"])
+def test_several_classes(order: str) -> None:
+    data = frame(5, 60, order)
+    eta = np.column_stack([np.zeros(N), 0.4 + data["x"], -0.3 - 0.5 * data["x"]])
+    data["y"] = np.array(["a", "b", "c"])[(eta - np.log(-np.log(np.random.default_rng(6).random((N, 3))))).argmax(1)]
+    del data["random"]
+    fast, plain = both(lambda: gb.glm("y ~ x + g", data, "multinomial"))
+    assert fast.outcome == plain.outcome == "converged"
+    assert (np.abs(fast.params - plain.params) / plain.bse).max() < 1e-9
+    assert np.abs(fast.bse / plain.bse - 1).max() < 1e-8
+    assert fast.llf == pytest.approx(plain.llf, rel=1e-13)
+
+
 def test_a_level_that_the_subsample_hardly_knows_does_not_mislead() -> None:
     """The subsample's estimate of this level lies near infinity; all rows must not start from there."""
     random = np.random.default_rng(2)

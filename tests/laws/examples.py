@@ -17,10 +17,12 @@ from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import one_sided
 from glmnet_bridge.fitting.batches import Held, Subset
+from glmnet_bridge.fitting.rivals import Rivals
 from glmnet_bridge.mapping.inputs import Chosen
 from glmnet_bridge.mapping.unions import Beside, Combined
-from glmnet_bridge.model import networks
-from glmnet_bridge.model.networks import ACTIVATIONS, Activation, Affine, Contrast, Inputs, Network, Normalise
+from glmnet_bridge.model import layers, networks
+from glmnet_bridge.model.layers import ACTIVATIONS, Activation, Affine, Branch, Contrast, Fixed, Gain, Normalise
+from glmnet_bridge.model.networks import Inputs, Network
 
 Array = np.ndarray
 N = 211
@@ -122,6 +124,10 @@ SOURCES: dict[str, tuple[Source, Array]] = {
         Combined(ARRAY, np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [0.0, -1.0]]), constant=0),
         np.column_stack([ONE, 2.0 * X[:, 0] - X[:, 2]]),
     ),
+    "rivals": (
+        Rivals(MIXED, LEVELS["g"] % 2, 1),  # more of them in `tests/fitting/test_classes.py`
+        np.hstack([ONE, G, X[:, :1], G * X[:, :1]]) * np.where(LEVELS["g"] % 2, 1.0, -1.0)[:, None],
+    ),
 }
 
 
@@ -172,12 +178,18 @@ LAYERS: list[Any] = [
     *(Activation(3, kind) for kind in ACTIVATIONS),
     Normalise(np.array([1.0, -2.0, 0.5]), np.array([0.5, 3.0, 10.0])),
     *(Contrast(3, base) for base in range(3)),
+    Contrast(3, 1, others=(2, 0)),
+    *(Gain(3, gain, shift) for gain in (True, False) for shift in (True, False)),
+    Fixed(np.array([[1.0, 0.5], [0.0, -2.0], [3.0, 1.0]]), np.array([0.0, 1.5])),
+    Branch(Affine(2, 3), 4, reads=(2, 0), keeps=(1, 3)),
+    Branch(Gain(3), 2, reads=(1, 1, 0), keeps=(1,)),
+    Branch(Activation(2, "tanh"), 3, reads=(0, 2), keeps=()),
 ]
 
 
 def kinds_of_layers() -> set[type]:
     verbs = ("forward", "backward", "gradient")
-    return {each for each in classes(networks) if all(hasattr(each, verb) for verb in verbs)} - {networks.Layer}
+    return {each for each in classes(layers) if all(hasattr(each, verb) for verb in verbs)} - {layers.Layer}
 
 
 NAMES = ("Intercept", "x1", "x2", "x3")
@@ -209,6 +221,21 @@ AFFINE: dict[str, Network] = {
         LEVELWISE, _SCALER, Affine(3, 2, name="in"), Activation(2, "identity"), Affine(2, 2, False, "on"), Affine(2)
     ),
     **{f"softmax, base {base}": _network(FED, Affine(3, 3), Contrast(3, base)) for base in range(3)},
+    "gains": _network(FED, _SCALER, Gain(3), Affine(3)),
+    "a gain behind units": _network(FED, Affine(3, 2), Gain(2, shift=False), Affine(2, 1, name="on")),
+    "skip": _network(
+        FED,
+        Branch(Affine(3, 2, name="hidden"), 3, (0, 1, 2), (0, 1, 2)),
+        Branch(Fixed(np.diag([2.0, 3.0]), np.array([0.5, 0.0])), 5, (3, 4), (0, 2)),
+        Branch(Affine(3, 1, name="on"), 4, (2, 3, 0), (0,)),
+        Affine(2, 2, bias=False),
+    ),
+    "two towers": _network(
+        FED,
+        Branch(Affine(2, 1, name="left"), 3, (0, 1), (2,)),
+        Branch(Affine(1, 1, name="right"), 2, (0,), (1,)),
+        Fixed(np.ones((2, 1)), np.zeros(1), "add"),
+    ),
     "contrasts of a stack": _network(FED, Affine(3, 2, name="hidden"), Affine(2, 3), Contrast(3, 1)),
 }
 HIDDEN: dict[str, Network] = {
@@ -217,6 +244,12 @@ HIDDEN: dict[str, Network] = {
         for kind in ACTIVATIONS
         if kind != "identity"
     },
+    "skip over tanh": _network(
+        FED,
+        Branch(Affine(3, 2, name="hidden"), 3, (0, 1, 2), (0, 1, 2)),
+        Branch(Activation(2, "tanh"), 5, (3, 4), (0, 1, 2)),
+        Affine(5, 2),
+    ),
     "on the columns": _network(Inputs(NAMES), Affine(4, 3, False, "hidden"), Activation(3, "tanh"), Affine(3, 2)),
     "two hidden layers": _network(
         LEVELWISE,

@@ -11,18 +11,9 @@ from laws.examples import AFFINE, FED, HIDDEN, LAYERS, NAMES, NETWORKS, network_
 from glmnet_bridge.data.rows import Columns, Layout, Rows
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.model import families, networks
+from glmnet_bridge.model.layers import ACTIVATIONS, Activation, Affine, Branch, Contrast, Gain, Normalise
 from glmnet_bridge.model.models import WANTS, Model
-from glmnet_bridge.model.networks import (
-    ACTIVATIONS,
-    Activation,
-    Affine,
-    AffineBody,
-    Contrast,
-    HiddenBody,
-    Inputs,
-    Network,
-    Normalise,
-)
+from glmnet_bridge.model.networks import AffineBody, HiddenBody, Inputs, Network
 
 STEP = 1e-30  # of complex differentiation, which does not subtract: derivatives are right to the last digit
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
@@ -176,7 +167,10 @@ def test_a_glm_is_the_network_whose_jacobian_is_the_design():
     np.testing.assert_array_equal(body.score(columns, u), columns.tdot(u)[:, 0])
     np.testing.assert_array_equal(body.info(columns, w), columns.gram(w[:, 0]))
     assert network.entries == ("bias", "kernel[x1]", "kernel[x2]", "kernel[x3]")
-    assert networks.single_unit(("x", "Intercept"), "out").entries == ("out.kernel[x]", "out.bias")
+    several = networks.single_unit(("x", "Intercept"), ("b", "c"))
+    assert several.entries == ("kernel[x, b]", "kernel[x, c]", "bias[b]", "bias[c]") and several.outputs == 2
+    order = networks.by_output(2, 2)
+    assert [several.entries[j] for j in order] == ["kernel[x, b]", "bias[b]", "kernel[x, c]", "bias[c]"]
 
 
 # --- networks: folding ------------------------------------------------------------------------------
@@ -242,7 +236,14 @@ def test_every_parameter_has_a_name_of_its_own(name):
     assert (runs[0].start, runs[-1].stop) == (0, network.parameters)
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "a GLM"])
+CHAINS = [
+    name
+    for name, network in NETWORKS.items()
+    if name != "a GLM" and not any(isinstance(layer, Branch | Gain) for layer in network.layers)
+]
+
+
+@pytest.mark.parametrize("name", CHAINS)
 def test_names_say_where_a_weight_stands(name):
     """The names, cut and shaped as theta is: `layer.kernel[input, unit]`, `layer.bias[unit]`."""
     network = NETWORKS[name]
@@ -261,6 +262,28 @@ def test_names_say_where_a_weight_stands(name):
         ]
         if layer.bias:
             assert bias.tolist() == [f"{prefix}bias{unit and '[' + unit + ']'}" for unit in units]
+
+
+def test_units_keep_their_names_where_they_are_carried_along_or_rescaled():
+    assert NETWORKS["gains"].entries[:5] == ("gain.gain[x1]", "gain.gain[x2]", "gain.gain[x3]", *(
+        f"gain.bias[{name}]" for name in ("x1", "x2")
+    ))  # fmt: skip
+    assert NETWORKS["gains"].entries[6:] == (
+        "output.kernel[x1]",
+        "output.kernel[x2]",
+        "output.kernel[x3]",
+        "output.bias",
+    )
+    skip = NETWORKS["skip over tanh"].entries
+    assert skip[:2] == ("hidden.kernel[x1, 0]", "hidden.kernel[x1, 1]")
+    assert skip[8:18:2] == tuple(f"output.kernel[{name}, 0]" for name in ("x1", "x2", "x3", "0", "1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "linear"), [("skip", False), ("two towers", True), ("gains", False), ("stack", False)]
+)
+def test_eta_is_linear_in_the_weights_where_none_multiplies_another(name, linear):
+    assert NETWORKS[name].linear is linear
 
 
 def test_outputs_may_have_names():
@@ -311,6 +334,7 @@ def model_rows(network, family, extreme=1.0):
         "count": rng.poisson(2.0, (n, k)).astype(float),
         "positive": rng.gamma(2.0, size=(n, k)),
         "real": rng.normal(size=(n, k)),
+        "classes": np.eye(k + 1)[rng.integers(0, k + 1, n)][:, 1:],
     }[family.distribution.support]
     rows = Rows(_Held(columns), y, rng.gamma(1.0, size=n), extreme * rng.normal(size=(n, k)))
     return Model(NAMES, network, family), rows
@@ -337,6 +361,7 @@ FAMILIES = [
     families.poisson(),
     families.gamma("log"),
     families.gaussian(),
+    families.multinomial(),
 ]
 
 
@@ -389,11 +414,12 @@ def test_the_model_is_the_three_lines(family):
     eta = HiddenBody(model.network, theta).forward(columns)[0] + rows.offset
     local, w = family.local(rows.response, eta), rows.weights[:, None]
     sums = model.sums(rows, theta)
+    product = "mkp,mkl,mlq->pq" if family.joint else "mkp,mk,mkq->pq"
     np.testing.assert_allclose(model.eta(next(rows.blocks()), theta), eta, **CLOSE)
     assert sums.loglik == pytest.approx(np.sum(w * local.loglik), rel=1e-12)
     np.testing.assert_allclose(sums.score, np.einsum("mkp,mk->p", j, w * local.score), **CLOSE)
     for kind in ("observed", "expected"):
-        exact = np.einsum("mkp,mk,mkq->pq", j, w * getattr(local, kind), j)
+        exact = np.einsum(product, j, (rows.weights * getattr(local, kind).T).T, j)
         np.testing.assert_allclose(getattr(sums, kind), exact, **CLOSE)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.fitting.irls import Objective
-from glmnet_bridge.model import networks, penalties
+from glmnet_bridge.model import layers, networks, penalties
 from glmnet_bridge.model.penalties import Penalty, given, none, ridge
 
 ENTRIES = (
@@ -40,8 +40,8 @@ def test_constants_are_free_unless_asked(strength):
 def test_in_a_network_the_constants_are_the_biases():
     network = networks.Network(
         networks.Inputs(("Intercept", "bias", "x"), None, np.eye(3)[0]),
-        layers := (networks.Affine(3, 2, name="in"), networks.Activation(2, "tanh"), networks.Affine(2, 2)),
-        networks.dense_entries(layers, ("Intercept", "bias", "x"), ("bias", "b")),
+        stack := (layers.Affine(3, 2, name="in"), layers.Activation(2, "tanh"), layers.Affine(2, 2)),
+        networks.dense_entries(stack, ("Intercept", "bias", "x"), ("bias", "b")),
     )
     first, _, last = network.slices()
     free = np.ones(network.parameters)

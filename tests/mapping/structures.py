@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.model.networks import Affine, Contrast, Inputs, Network, Normalise, dense_entries
+from glmnet_bridge.model.layers import Affine, Contrast, Normalise
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries
 
 
 def made(n: int = 300) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import pytest
 
 import glmnet_bridge as gb
 from glmnet_bridge.errors import ArgumentError, DataError
-from glmnet_bridge.model.networks import Affine, Contrast, Inputs, Network, dense_entries
+from glmnet_bridge.model.layers import Affine, Contrast
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries
 
 RNG = np.random.default_rng(5)
 FRAME = pd.DataFrame(
@@ -179,6 +180,6 @@ def test_a_network_that_is_not_what_was_said_is_refused(monkeypatch):
     """The reading is confirmed on rows: a wrong one does not pass."""
     from glmnet_bridge.mapping import checks
 
-    monkeypatch.setattr(checks, "network_inputs", lambda columns, fed, start, stop: np.zeros((len(columns), 1)))
+    monkeypatch.setattr(checks, "fed_matrix", lambda columns, fed, start, stop: np.zeros((len(columns), 1)))
     with pytest.raises(gb.errors.BridgeError, match="differ by"):
         gb.bridge("y ~ age", FRAME, network=unit("age"), start=[0.1, 0.2])

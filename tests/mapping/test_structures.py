@@ -12,7 +12,7 @@ import pytest
 import glmnet_bridge as gb
 from glmnet_bridge.errors import AliasWarning
 from glmnet_bridge.mapping.correspondences import run_layers
-from glmnet_bridge.model.networks import Affine, Normalise
+from glmnet_bridge.model.layers import Affine, Normalise
 
 sys.path.insert(0, str(Path(__file__).parent))
 from structures import FRAME, STRUCTURES, Structure, network  # noqa: E402

@@ -120,7 +120,8 @@ def loglik(theirs, data: Data, deviance: float) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "link"), list(families.KERNELS), ids=lambda word: word)
+# statsmodels fits several classes by another class, beside which they stand in tests/references
+@pytest.mark.parametrize(("name", "link"), [key for key in families.KERNELS if key[0] != "multinomial"], ids=str)
 def test_same_fits(name: str, link: str) -> None:
     """Both are at rounding error of the maximum; statsmodels' goes through the mean and stops on its last step.
 

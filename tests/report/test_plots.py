@@ -271,7 +271,8 @@ def test_many_nodes_are_capped():
 
 
 def test_layers_are_drawn_from_left_to_right():
-    from glmnet_bridge.model.networks import Activation, Affine, Inputs, Network, dense_entries
+    from glmnet_bridge.model.layers import Activation, Affine
+    from glmnet_bridge.model.networks import Inputs, Network, dense_entries
 
     layers = (Affine(2, 3, name="hidden"), Activation(3, "tanh"), Affine(3, 1))
     network = Network(Inputs(("a", "b")), layers, dense_entries(layers, ("a", "b")))

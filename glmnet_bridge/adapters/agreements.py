@@ -1,0 +1,98 @@
+"""Agreements: a foreign model and our reading of it, on the same raw inputs.
+
+The model itself is run on all rows and on random ones (each raw input shuffled on its own, numbers
+moved a little, so that no two inputs go together as they do in the data); our reading is run
+layer by layer on what we understand of the same inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.adapters.outputs import OUTPUTS
+from glmnet_bridge.errors import ReadError
+from glmnet_bridge.mapping.features import feature_matrix
+from glmnet_bridge.mapping.raws import Raws
+
+Array = np.ndarray
+
+BLOCK = 65_536
+RANDOM = 200  # random rows
+SLACK = 64  # rounding errors that a value may gather on its way through the layers
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Largest differences of the outputs: on the rows, on random rows; and what rounding explains."""
+
+    rows: float
+    random: float
+    precision: float
+
+
+def agree(foreign: Foreign, raws: Raws, n: int) -> Agreement:
+    """Run the model and our reading of it on the same inputs.
+
+    Raises
+    ------
+    ReadError
+        where they differ by more than rounding in the model's precision
+    """
+    worst, allowed = 0.0, 0.0
+    for start in range(0, n, BLOCK):
+        apart, rounding = _apart(foreign, raws.table(start, min(start + BLOCK, n)))
+        worst, allowed = max(worst, apart), max(allowed, rounding)
+    random, rounding = _apart(foreign, _shuffled(foreign, raws, n))
+    if not (worst <= allowed and random <= rounding):
+        raise ReadError(
+            f"The {foreign.kind} and our reading of it differ by {max(worst, random):.2g} in the output, where "
+            f"rounding explains {max(allowed, rounding):.1g}. It does something that was not understood; give the "
+            "inputs that it was trained on (inputs=), or build the network by hand."
+        )
+    return Agreement(worst, random, foreign.precision)
+
+
+def _apart(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
+    """Largest difference of the outputs on these raw inputs, and the rounding that can explain it."""
+    values = feature_matrix(foreign.intake.features, table)
+    size = float(np.nanmax(np.abs(values), initial=1.0))
+    for layer, run in zip(foreign.network.layers, foreign.network.slices(), strict=True):
+        values = layer.forward(values, foreign.theta[run])
+        size = max(size, float(np.nanmax(np.abs(values), initial=0.0)))
+    with np.errstate(over="ignore"):
+        ours = OUTPUTS[foreign.activation](values)
+    theirs = np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
+    if theirs.shape != ours.shape:
+        raise ReadError(
+            f"The {foreign.kind} gives {theirs.shape[1]} outputs per row, our reading of it {ours.shape[1]}. "
+            "It does something that was not understood."
+        )
+    scale = np.maximum(np.abs(theirs), 1.0)
+    undefined = np.isnan(ours) & np.isnan(theirs)  # random rows: columns that go together in the data may not here
+    apart = float(np.where(undefined, 0.0, np.abs(ours - theirs) / scale).max(initial=0.0))
+    return (apart if np.isfinite(apart) else np.inf), SLACK * foreign.precision * size
+
+
+def _shuffled(foreign: Foreign, raws: Raws, n: int) -> pd.DataFrame:
+    """Rows that no data gave: each raw input is shuffled on its own; those that are read as numbers move a little."""
+    draw = np.random.default_rng(0)
+    count = min(n, RANDOM)
+    table = raws.table(0, n) if n <= RANDOM else _some(raws, n)
+    by_level = {at for feature in foreign.intake.features if not feature.plain for at in feature.sources}
+    out = {}
+    for at, name in enumerate(table.columns):
+        column = table.iloc[:, at].iloc[draw.permutation(count)].reset_index(drop=True)
+        moves = at not in by_level and pd.api.types.is_float_dtype(column.dtype)
+        out[name] = column + draw.normal(0.0, 0.1, count) * column.std(ddof=0) if moves else column
+    return pd.DataFrame(out)
+
+
+def _some(raws: Raws, n: int) -> pd.DataFrame:
+    """Rows in ten runs, spread over all of them."""
+    size = RANDOM // 10
+    starts = np.linspace(0, n - size, 10).astype(int)
+    return pd.concat([raws.table(int(start), int(start) + size) for start in starts], ignore_index=True)

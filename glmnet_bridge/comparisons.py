@@ -1,0 +1,341 @@
+"""Comparisons: what makes two fits differ.
+
+    a as it is -> a trained to its end -> without its penalty and other causes (as in `inference.causes`)
+      -> with b's event, family and link -> on b's rows, weights and offset -> with b's columns
+      -> with b's penalty and other causes -> b as it is
+
+Each step moves the linear predictors of b's rows; the steps add up to the whole difference. A step
+that moves no predictor but changes the coefficients is the coding. In one number, the share of a
+step is its projection on the whole difference, in the metric of b's information.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge import gaps
+from glmnet_bridge.answers import rows_of
+from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.errors import ArgumentError, BridgeError, listed
+from glmnet_bridge.fits import Fit
+from glmnet_bridge.fitting import predictions
+from glmnet_bridge.fitting.estimates import Estimate, estimate
+from glmnet_bridge.inference.causes import NO_CAUSES, Training
+from glmnet_bridge.mapping import verdicts
+from glmnet_bridge.model.models import Model
+from glmnet_bridge.model.networks import single_unit
+from glmnet_bridge.pairs import Bridge
+from glmnet_bridge.report.documents import Document
+from glmnet_bridge.report.maps import cause_table
+from glmnet_bridge.report.sections import Column, Paragraph, Part, Table
+
+Array = np.ndarray
+
+_WORDS = verdicts.CAUSES | {
+    "event": "the other event",
+    "family": "the other family or link",
+    "rows": "other rows, weights or offsets",
+    "terms": "other terms",
+}
+SAME = 1e-6  # standard errors below which two fits are one
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One cause: its name, in words, whose it is, and the linear predictors of b's rows `(n,)` before and after."""
+
+    name: str
+    words: str
+    side: str
+    before: Array
+    after: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two fits side by side, and what makes the gap between them.
+
+    Attributes
+    ----------
+    a, b : the fits
+    moves : the causes, in the order in which they were undone; none where predictions lie at infinity
+    metric : (n,) weight of each of b's rows in the size of a difference
+    """
+
+    a: Fit
+    b: Fit
+    moves: tuple[Move, ...]
+    metric: Array
+
+    @functools.cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per coefficient of either: `term, a, b, difference, se_a, se_b, distance`.
+
+        `difference` is a less b, `distance` that in b's standard errors; nan where one has no such term.
+        """
+        names = list(dict.fromkeys([*self.a.names, *self.b.names]))
+        out = pd.DataFrame({"term": names})
+        for which, fit in (("a", self.a), ("b", self.b)):
+            out[which] = fit.params.reindex(names).to_numpy()
+        out["difference"] = out["a"] - out["b"]
+        for which, fit in (("a", self.a), ("b", self.b)):
+            out[f"se_{which}"] = fit.bse.reindex(names).to_numpy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            out["distance"] = out["difference"] / out["se_b"]
+        return out
+
+    @property
+    def size(self) -> float:
+        """How far the predictions are apart: root of the summed squared differences of eta, in b's information.
+
+        nan where one fit has predictions at infinity.
+        """
+        return self._size(self._gap) if self.moves else np.nan
+
+    @property
+    def _gap(self) -> Array:
+        return self.moves[0].before - self.moves[-1].after
+
+    @functools.cached_property
+    def causes(self) -> pd.DataFrame:
+        """One row per cause: `cause, side, share, distance, largest, explanation`; the shares add up to 1.
+
+        `side` says whose training it lies in, "a" or "b", or is empty.
+        """
+        size = self.size
+        rows = []
+        for move in self.moves:
+            change = move.before - move.after
+            share = float(change @ (self.metric * self._gap)) / size**2 if size > SAME else 0.0
+            at = int(np.abs(change).argmax())
+            largest = f"row {self.b.sample.index[at]}: {change[at]:+.3g} in eta"
+            if self._size(change) > SAME:
+                rows.append((move.name, move.side, share, share * size, largest, move.words))
+        if self._recoded:
+            words = "other columns for the same model: coefficients differ, predictions do not"
+            rows.append(("coding", "", 0.0, 0.0, "no row", words))
+        return pd.DataFrame(rows, columns=["cause", "side", *NO_CAUSES.columns[1:]])
+
+    @property
+    def verdict(self) -> str:
+        """What makes the gap, in one paragraph."""
+        found = self.causes[self.causes["cause"] != "coding"]
+        if not self.moves:
+            return "The data are separated: predictions lie at infinity, so that the gap has no size and no shares."
+        coded = " They code the same model in different columns: its coefficients differ." if self._recoded else ""
+        if self.size <= SAME:
+            return f"Both fits make the same predictions (less than {SAME:g} SE apart).{coded}"
+        parts = [
+            f"{100 * share:.3g} % is {_WORDS[name]}{f' of {side}' if side else ''}"
+            for name, side, share in zip(found["cause"], found["side"], found["share"], strict=True)
+        ]
+        said = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+        return f"The predictions are {self.size:.3g} SE apart, all rows together. Of this gap, {said}.{coded}"
+
+    @property
+    def _recoded(self) -> bool:
+        """Whether both have the same predictions at their maxima but other columns."""
+        return (
+            bool(self.moves)
+            and self.a.names != self.b.names
+            and not any(
+                move.name in ("terms", "rows") and self._size(move.before - move.after) > SAME for move in self.moves
+            )
+        )
+
+    def _size(self, change: Array) -> float:
+        return float(np.sqrt(max(change @ (self.metric * change), 0.0)))
+
+    def summary(self) -> Document:
+        """Both side by side, with the causes: `print` it, or ask it `.as_html()`."""
+        columns = (
+            Column("term", "coefficient"), Column("a", "a", "estimate"), Column("b", "b", "estimate"),
+            Column("difference", "a - b", "estimate"), Column("se_b", "std. error of b", "error"),
+            Column("distance", "difference (SE)", "distance"),
+        )  # fmt: skip
+        parts: list[Part] = [
+            Paragraph(f"a: {self.a.formula} ({self.a.modelled})"),
+            Paragraph(f"b: {self.b.formula} ({self.b.modelled})"),
+            Paragraph(self.verdict),
+            *([cause_table(self.causes)] if len(self.causes) else []),
+            Table(self.table, "Both side by side", columns),
+        ]
+        return Document("Why two fits differ", tuple(parts))
+
+    def __repr__(self) -> str:
+        return self.summary().as_text()
+
+    def _repr_html_(self) -> str:
+        return self.summary().as_html()
+
+
+def compare(a: Fit | Bridge, b: Fit | Bridge) -> Comparison:
+    """Why do two fits differ? Each cause is undone in turn, and its share of the difference measured.
+
+    Parameters
+    ----------
+    a, b : fits of GLMs or of networks that are GLMs; of a `Bridge` the network is taken. Fits of
+        different rows are compared on those of `b`, which needs the data that `b` was fitted on
+
+    Returns
+    -------
+    Comparison, with `.table` (side by side) and `.causes`
+
+    Raises
+    ------
+    ArgumentError
+        for what is no fit, or a network that is no GLM
+    BridgeError
+        where the rows of `b` cannot be read by the formula of `a`
+
+    Examples
+    --------
+    >>> import glmnet_bridge as gb
+    >>> data = {"y": [0, 1, 0, 1, 1, 0, 1, 1], "x": [0.0, 1, 2, 3, 4, 5, 6, 7]}
+    >>> both = gb.compare(gb.glm("y ~ x", data, penalty=gb.penalties.ridge(1)), gb.glm("y ~ x", data))
+    >>> both.causes["cause"].tolist()
+    ['penalty']
+    """
+    left, right = _fit_of(a, "first"), _fit_of(b, "second")
+    if left.estimate.separation is not None or right.estimate.separation is not None:
+        return Comparison(left, right, (), np.zeros(right.sample.n))
+    here = _on(left, right)
+    moves = [*_undone(left, here), *_bridged(left, right, here), *_redone(right)]
+    return Comparison(left, right, tuple(moves), _metric(right))
+
+
+def _fit_of(given: Any, which: str) -> Fit:
+    found = given.network if isinstance(given, Bridge) else given
+    if not isinstance(found, Fit):
+        raise ArgumentError(
+            f"The {which} argument of compare is a {type(given).__name__}. Give a Fit or a Bridge; a trained network "
+            "is read by gb.network(formula, data, network=...)."
+        )
+    if not found.estimate.model.network.affine:
+        raise ArgumentError(f"The {which} argument of compare is a network that is no GLM: it has no coefficients.")
+    if found.estimate.model.network.outputs != 1:
+        raise ArgumentError(f"The {which} argument of compare has several outputs, which are not compared.")
+    return found
+
+
+def _on(a: Fit, b: Fit) -> Rows:
+    """b's rows, as a reads them: its own where these are the same, else b's data read by a's formula."""
+    alike = a.sample.n == b.sample.n and a.sample.index.equals(b.sample.index)
+    if alike and (b.data is None or a.data is None or a.data is b.data):
+        return a.rows
+    if b.data is None:
+        raise BridgeError(
+            "The fits have different rows, and the second one does not hold its data: fit it with a formula and "
+            "keep_data=True, or fit both on the same rows."
+        )
+    try:
+        sample = a.recipe.sample(b.data)
+    except BridgeError:
+        if alike:
+            return a.rows  # the same rows in another frame, without a's columns
+        raise
+    if not sample.index.equals(b.sample.index):
+        raise BridgeError(
+            f"The first fit's formula reads {sample.n} of the second one's {b.sample.n} rows: missing values in its "
+            "other columns drop some. Fit both on rows that are complete in the columns of both."
+        )
+    response = np.broadcast_to(b.rows.response, (sample.n, 1))
+    return replace(rows_of(replace(sample, response=response)), weights=np.ones(sample.n))
+
+
+def _eta(found: Estimate, rows: Rows) -> Array:
+    return predictions.linear_predictor(found, rows)
+
+
+def _steps(fit: Fit) -> tuple[Training, list[tuple[str, str, Array, Array]]]:
+    """The causes that lie in a fit's own training, as weights before and after."""
+    training = gaps.training_of(fit, fit.recipe.response)
+    if fit.outcome in ("converged", "rank deficient", "boundary", "separated") and not training.l2.any():
+        return training, []
+    return training, gaps.steps_of(training, fit, (lambda theta: theta, np.abs(fit.estimate.theta)))
+
+
+def _undone(a: Fit, here: Rows) -> list[Move]:
+    """From a as it is to the maximum of its own likelihood, seen on b's rows."""
+    moves = []
+    for name, words, before, after in _steps(a)[1]:
+        etas = [_eta(replace(a.estimate, theta=theta), here) for theta in (before, after)]
+        moves.append(Move(name, words, "a", etas[0], etas[1]))
+    if not a.estimate.model.network.plain:
+        at = moves[-1].after if moves else _eta(a.estimate, here)
+        rest = _eta(_maximum(a, a.rows, a.family), here)
+        moves.append(Move("structure", "the network cannot express all of its columns", "a", at, rest))
+    return moves
+
+
+def _redone(b: Fit) -> list[Move]:
+    """From the maximum of b's likelihood to b as it is."""
+    moves = []
+    for name, words, before, after in reversed(_steps(b)[1]):
+        etas = [_eta(replace(b.estimate, theta=theta), b.rows) for theta in (after, before)]
+        moves.append(Move(name, words, "b", etas[0], etas[1]))
+    if not b.estimate.model.network.plain:
+        at = moves[0].before if moves else _eta(b.estimate, b.rows)
+        rest = _eta(_maximum(b, b.rows, b.family), b.rows)
+        moves.insert(0, Move("structure", "the network cannot express all of its columns", "b", rest, at))
+    return moves
+
+
+def _bridged(a: Fit, b: Fit, here: Rows) -> list[Move]:
+    """From the maximum of a's likelihood to that of b's."""
+    own, at = a.rows, _eta(_maximum(a, a.rows, a.family), here)
+    moves: list[Move] = []
+
+    def move(name: str, words: str, found: Estimate, rows: Rows) -> None:
+        nonlocal at
+        there = _eta(found, rows)
+        moves.append(Move(name, words, "", at, there))
+        at = there
+
+    if _opposite(a, b):
+        own = replace(own, response=1.0 - own.response)
+        words = f"a models {a.recipe.response.describes}, b {b.recipe.response.describes}"
+        move("event", words, _maximum(a, own, a.family), here)
+    if (a.family.name, a.family.link.name) != (b.family.name, b.family.link.name):
+        move("family", f"a is {a.family!r}, b is {b.family!r}", _maximum(a, own, b.family), here)
+    beside = replace(here, response=b.rows.response, weights=b.rows.weights, offset=b.rows.offset)
+    if here is not a.rows or not _same_rows(own, b.rows):
+        words = "a was fitted on other rows, responses, weights or offsets than b"
+        move("rows", words, _maximum(a, beside, b.family), beside)
+    only_a, only_b = (sorted(set(one.names) - set(two.names)) for one, two in ((a, b), (b, a)))
+    parts = [f"only {which}: {listed(names, 6)}" for which, names in (("a", only_a), ("b", only_b)) if names]
+    move("terms", "; ".join(parts), _maximum(b, b.rows, b.family), b.rows)
+    return moves
+
+
+def _opposite(a: Fit, b: Fit) -> bool:
+    one, two = a.recipe.response, b.recipe.response
+    return one.event != two.event and one.event in two.levels and two.event in one.levels
+
+
+def _same_rows(one: Rows, two: Rows) -> bool:
+    pairs = ((one.response, two.response), (one.weights, two.weights), (one.offset, two.offset))
+    return all((x is None) == (y is None) and (x is None or y is None or np.array_equal(x, y)) for x, y in pairs)
+
+
+def _maximum(fit: Fit, rows: Rows, family: Any) -> Estimate:
+    """The maximum-likelihood estimate of a fit's columns on these rows."""
+    found = fit.estimate
+    settled = fit.converged and found.model.network.plain and not found.model.penalty.strength
+    if settled and rows is fit.rows and family == fit.family:
+        return found
+    names = found.model.columns
+    return estimate(Model(names, single_unit(names), family), rows, nobs=fit.nobs)
+
+
+def _metric(b: Fit) -> Array:
+    """The expected information of each of b's rows, over the dispersion."""
+    eta = _eta(b.estimate, b.rows)[:, None]
+    local = b.family.local(b.rows.response, eta)
+    found: Array = b.rows.weights * np.broadcast_to(local.expected, eta.shape)[:, 0] / b.dispersion
+    return np.where(np.isfinite(found), found, 0.0)

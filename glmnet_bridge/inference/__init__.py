@@ -1,0 +1,1 @@
+"""Stage `inference`: what estimates say of each other and of the world."""

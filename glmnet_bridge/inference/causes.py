@@ -1,0 +1,236 @@
+"""Causes: why a network's coefficients are not the maximum-likelihood estimate, and how much each cause explains.
+
+One cause is undone at a time, in the order in which training put them there:
+
+    as trained -> trained on to its own optimum -> without penalty -> without label smoothing
+               -> without class weights -> with the likelihood as loss -> with all terms free (the estimate)
+
+Each difference of coefficients is a share of the gap; the shares add up to it. In one number, a
+share is the projection of its difference on the whole gap, in the metric of the information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.inference.optima import Aim, optimum
+from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.losses import squared_error
+
+Array = np.ndarray
+
+NO_CAUSES = pd.DataFrame(columns=["cause", "share", "distance", "largest", "explanation"])
+DOUBLE = 1e-12  # machine epsilon of single precision is above, that of double precision below
+EXPRESSED = 1e-6  # standard errors within which the network's own maximum is the estimate
+SINGLE = 64  # roundings in single precision that a trained weight may hold
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is known of how a network was trained, on the scale of the total log-likelihood at dispersion 1.
+
+    Where `loss` is "squared error", on the scale of the total of squared errors, without a half.
+
+    Attributes
+    ----------
+    l1, l2 : (P,) penalties
+    penalty : in words, such as "C=1.0", or ""
+    loss : "" for the likelihood, "squared error" for that of the mean, else the name of what is no likelihood
+    smoothing : label smoothing
+    weights : (n,) class weights of the rows, or None
+    precision : machine epsilon of its arithmetic
+    """
+
+    l1: Array
+    l2: Array
+    penalty: str = ""
+    loss: str = ""
+    smoothing: float = 0.0
+    weights: Array | None = None
+    precision: float = float(np.finfo(float).eps)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether some weight has a penalty."""
+        return bool(self.l1.any() or self.l2.any())
+
+    @property
+    def other(self) -> str:
+        """What else than the likelihood, in words, the training aimed at; or ""."""
+        parts = [f"label smoothing {self.smoothing:g}"] if self.smoothing else []
+        parts += ["class weights"] if self.weights is not None else []
+        return " with ".join([*([self.loss] if self.loss else []), *parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause: its name, in words, and the difference `(q,)` of the coefficients that it makes."""
+
+    name: str
+    words: str
+    difference: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """All causes of a gap, in the order in which they were undone.
+
+    Attributes
+    ----------
+    columns : names of the q coefficients
+    found : the causes
+    gap : (q,) coefficients less the estimate
+    errors : (q,) standard errors of the estimate
+    shares : share of each cause in the gap; they add up to 1
+    size : the gap in standard errors, all coefficients together
+    """
+
+    columns: tuple[str, ...]
+    found: tuple[Cause, ...]
+    gap: Array
+    errors: Array
+    shares: Array
+    size: float
+
+    def table(self) -> pd.DataFrame:
+        """One row per cause: `cause, share, distance, largest, explanation`; `distance` in standard errors."""
+        rows = []
+        for cause, share in zip(self.found, self.shares, strict=True):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                in_errors = cause.difference / self.errors
+            at = int(np.nanargmax(np.abs(np.where(np.isfinite(in_errors), in_errors, 0.0))))
+            largest = f"{self.columns[at]} ({in_errors[at]:+.2g} SE)"
+            rows.append((cause.name, share, share * self.size, largest, cause.words))
+        return pd.DataFrame(rows, columns=NO_CAUSES.columns)
+
+    def by_term(self) -> pd.DataFrame:
+        """One row per coefficient, one column per cause, in standard errors; the last column is their sum, the gap."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            out = {cause.name: cause.difference / self.errors for cause in self.found}
+            out["gap"] = self.gap / self.errors
+        return pd.DataFrame(out, index=list(self.columns))
+
+
+def undone(
+    training: Training,
+    aim: Aim,
+    theta: Array,
+    coefficients: Callable[[Array], Array],
+    dispersion: float,
+    sizes: Array,
+) -> list[tuple[str, str, Array, Array]]:
+    """Undo one cause after the other: `name, words, coefficients before, coefficients after`.
+
+    Parameters
+    ----------
+    training : what is known of it
+    aim : the unpenalised likelihood on the rows as they are
+    theta : (P,) weights as trained
+    coefficients : theta to `(q,)`
+    dispersion : of the estimate
+    sizes : (q,) what each coefficient is added up from, in size: what rounding of the weights is relative to
+    """
+    steps: list[tuple[str, str, Array, Array]] = []
+    at = theta
+
+    def move(name: str, words: str, to: Aim) -> None:
+        nonlocal at
+        there = optimum(to, at, dispersion)
+        if not there.reached:
+            words += " (its optimum was not found exactly)"
+        steps.append((name, words, coefficients(at), coefficients(there.theta)))
+        at = there.theta
+
+    first = own(training, aim)
+    if first is None:
+        move(
+            "loss and training",
+            f"{training.loss} is not minus a log-likelihood, and where its training would end is not known",
+            aim,
+        )
+        return steps
+    move(
+        "training", f"training stopped short of the optimum of its {'penalised ' if first.penalised else ''}loss", first
+    )
+    if rounding_only(steps[0][2] - steps[0][3], sizes, training.precision):
+        steps[0] = ("single precision", "the weights are rounded to single precision", *steps[0][2:])
+    if first.penalised:
+        free = replace(first, l1=np.zeros_like(first.l1), l2=np.zeros_like(first.l2))
+        move("penalty", f"the penalty of the training ({training.penalty}) pulls the weights to 0", free)
+    if training.smoothing:
+        bare = replace(training, smoothing=0.0, l1=0 * training.l1, l2=0 * training.l2)
+        words = f"label smoothing {training.smoothing:g} trains on responses moved towards 1/2"
+        move("label smoothing", words, own(bare, aim) or aim)
+    if training.weights is not None:
+        bare = replace(training, smoothing=0.0, weights=None, l1=0 * training.l1, l2=0 * training.l2)
+        move("class weights", "class weights count the rows of some classes more than once", own(bare, aim) or aim)
+    if training.loss:
+        move("loss", f"{training.loss} is minimised elsewhere than minus the log-likelihood", aim)
+    return steps
+
+
+def causes(
+    steps: Sequence[tuple[str, str, Array, Array]],
+    columns: tuple[str, ...],
+    mle: Array,
+    errors: Array,
+    information: Array,
+    terms: str,
+) -> Causes:
+    """The causes of a gap, with their shares.
+
+    Parameters
+    ----------
+    steps : what `undone` found, at least one
+    columns : names of the q coefficients
+    mle, errors : (q,) the estimate; nan where it has none
+    information : (q, q) at the estimate, over the dispersion; 0 where there is no estimate
+    terms : what the network's structure leaves out or ties, in words
+    """
+    found = [Cause(name, words, before - after) for name, words, before, after in steps]
+    rest = steps[-1][3] - mle
+    if _size(rest, information) <= EXPRESSED:
+        found[-1] = replace(found[-1], difference=found[-1].difference + rest)  # rounding of the optima
+    else:
+        found.append(Cause("structure", terms or "the network cannot express the formula's model", rest))
+    gap = steps[0][2] - mle
+    size = _size(gap, information)
+    known = np.nan_to_num(gap)
+    shares = np.array([np.nan_to_num(cause.difference) @ information @ known for cause in found])
+    shares = shares / size**2 if size > 0 else np.zeros(len(found))
+    return Causes(columns, tuple(found), gap, errors, shares, size)
+
+
+def _size(difference: Array, information: Array) -> float:
+    known = np.nan_to_num(difference)
+    return float(np.sqrt(max(known @ information @ known, 0.0)))
+
+
+def own(training: Training, aim: Aim) -> Aim | None:
+    """What a network was trained for; None for a loss whose optimum is not known here."""
+    model, rows, factor = aim.model, aim.rows, 1.0
+    if training.loss == "squared error":
+        model, factor = replace(model, family=_squared(model.family)), 0.5
+    elif training.loss:
+        return None
+    if training.smoothing:
+        classes = max(rows.response.shape[1] + 1, 2)
+        smooth = rows.response * (1.0 - training.smoothing) + training.smoothing / classes
+        rows = replace(rows, response=smooth)
+    if training.weights is not None:
+        rows = replace(rows, weights=rows.weights * training.weights)
+    # half the squared error is what is maximised: its penalty is halved too
+    return Aim(model, rows, factor * training.l1, factor * training.l2)
+
+
+def _squared(family: Family) -> Family:
+    return replace(family, kernel=squared_error(family.link))
+
+
+def rounding_only(difference: Array, sizes: Array, precision: float) -> bool:
+    """Whether a difference of coefficients is what weights of single precision leave; no column's unit matters."""
+    return precision > DOUBLE and bool(np.all(np.abs(np.nan_to_num(difference)) <= SINGLE * precision * sizes))

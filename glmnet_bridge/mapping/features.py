@@ -1,0 +1,64 @@
+"""Features: the inputs of a network that was read from a foreign model, in terms of the model's raw inputs.
+
+    value       the raw input itself
+    level       1 where the raw input has this level, else 0 (one-hot coding, embeddings)
+    computed    a column of what a function makes of some raw inputs (splines, products)
+
+A raw input is a column of whatever the model is fed: a frame, an array, several arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One input of the network.
+
+    Attributes
+    ----------
+    name : as the network's inputs are called
+    source : position of the raw input; for a computed one those of all that the function is fed
+    level : (level,) of an indicator, () otherwise
+    function : takes a frame of the raw inputs `(m, len(source))`, gives numbers `(m, w)`; or None
+    column : which of the function's columns it is
+    """
+
+    name: str
+    source: int | tuple[int, ...]
+    level: tuple[object, ...] = ()
+    function: Callable[[pd.DataFrame], Array] | None = None
+    column: int = 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the raw input itself."""
+        return self.function is None and not self.level
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """Positions of the raw inputs that it is computed from."""
+        return self.source if isinstance(self.source, tuple) else (self.source,)
+
+
+def feature_matrix(features: Sequence[Feature], table: pd.DataFrame) -> Array:
+    """The network's inputs `(m, d)` from the raw ones `(m, r)`."""
+    out = np.empty((len(table), len(features)))
+    made: dict[tuple[int, tuple[int, ...]], Array] = {}
+    for place, feature in enumerate(features):
+        if feature.function is not None:
+            key = (id(feature.function), feature.sources)
+            if key not in made:
+                made[key] = feature.function(table.iloc[:, list(feature.sources)])
+            out[:, place] = made[key][:, feature.column]
+        else:
+            column = table.iloc[:, feature.sources[0]]
+            out[:, place] = (column == feature.level[0]).to_numpy() if feature.level else column.to_numpy(dtype=float)
+    return out

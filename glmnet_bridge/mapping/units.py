@@ -1,0 +1,228 @@
+"""Units: what the hidden units of a network do on the rows, and what of them the GLM has.
+
+    h = activation(z)        active      share of rows with z > 0
+                             outside     share of h's variation that no combination of the columns U explains
+
+A ReLU that is active on every row, or on none, is linear there: `flattened` puts what it does in its
+place. `linear_part` is what skip connections carry past all activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from glmnet_bridge.data.rows import Array, Block, Rows
+from glmnet_bridge.fitting import linalg
+from glmnet_bridge.model.layers import Branch, Fixed, bare
+from glmnet_bridge.model.models import Model
+from glmnet_bridge.model.networks import HiddenBody, Network, fold, paths
+
+SLOPES = {"relu": (0.0, 1.0), "leaky_relu": (0.01, 1.0)}  # below and above 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where the inputs of one activation lie on the rows: `(units,)` arrays, and how many rows are above 0."""
+
+    low: Array
+    high: Array
+    active: Array
+    n: int
+
+    def __add__(self, other: Reach) -> Reach:
+        return Reach(
+            np.minimum(self.low, other.low),
+            np.maximum(self.high, other.high),
+            self.active + other.active,
+            self.n + other.n,
+        )
+
+
+def activations(network: Network) -> list[int]:
+    """Positions of the layers that are not affine."""
+    return [at for at, layer in enumerate(network.layers) if not layer.affine]
+
+
+def reaches(model: Model, rows: Rows, theta: Array) -> list[Reach]:
+    """Where the inputs of each activation lie on the rows that have weight."""
+    body, at = HiddenBody(model.network, theta), activations(model.network)
+
+    def part(block: Block) -> _All:
+        tape, counted = body.forward(block.columns)[1], block.weights > 0
+        return _All([_reach(_fed(model.network.layers[j], tape[j])[counted]) for j in at])
+
+    return rows.sum(part).parts
+
+
+def _fed(layer: Any, state: Array) -> Array:
+    return state[:, list(paths(layer)[0])]
+
+
+def _reach(z: Array) -> Reach:
+    if not len(z):
+        nothing = np.zeros(z.shape[1])
+        return Reach(nothing + np.inf, nothing - np.inf, nothing, 0)
+    return Reach(z.min(axis=0), z.max(axis=0), (z > 0).sum(axis=0).astype(float), len(z))
+
+
+def flattened(network: Network, found: list[Reach]) -> Network | None:
+    """The network with each ReLU as the line that it is on these rows; None where one is not."""
+    layers = list(network.layers)
+    for at, reach in zip(activations(network), found, strict=True):
+        kind = bare(layers[at]).kind
+        if kind not in SLOPES or not ((reach.low > 0) | (reach.high <= 0)).all():
+            return None
+        slopes = np.where(reach.low > 0, SLOPES[kind][1], SLOPES[kind][0])
+        line = Fixed(np.diag(slopes), np.zeros(len(slopes)), bare(layers[at]).name, f"{kind} as a line")
+        whole = layers[at]
+        layers[at] = replace(whole, layer=line) if isinstance(whole, Branch) else line
+    return replace(network, layers=tuple(layers))
+
+
+def margins(network: Network, found: list[Reach]) -> tuple[str, ...]:
+    """One sentence for each ReLU that is a line on these rows."""
+    said = []
+    for at, reach in zip(activations(network), found, strict=True):
+        layer = bare(network.layers[at])
+        above = reach.low > 0
+        margin = np.where(above, reach.low, -reach.high).min(initial=np.inf)
+        units = f"{int(above.sum())} of its {len(above)} units are" if len(above) > 1 else "its unit is"
+        state = f"{units} active on" if above.any() else "it is dead on"
+        said.append(
+            f"{layer.kind} {layer.name!r} is linear on these rows ({state} all {reach.n}; the nearest row is "
+            f"{margin:.3g} from 0), so that the network is a GLM here; on other rows it may not be."
+        )
+    return tuple(said)
+
+
+def linear_part(network: Network) -> Network:
+    """What goes past all activations: their outputs set to 0."""
+    layers = []
+    for layer in network.layers:
+        inner = bare(layer)
+        if not inner.affine:
+            gone = Fixed(np.zeros((inner.inputs, inner.outputs)), np.zeros(inner.outputs), inner.name, "left out")
+            layer = replace(layer, layer=gone) if isinstance(layer, Branch) else gone
+        layers.append(layer)
+    return replace(network, layers=tuple(layers))
+
+
+def skipped(network: Network, theta: Array) -> Array | None:
+    """Coefficients `(q,)` of what goes past all activations; None where nothing but constants does."""
+    last = last_weights(network)
+    if all(_bent(network)[last][unit] for unit in paths(network.layers[last])[0]):
+        return None
+    return fold(linear_part(network), theta)[:, 0]
+
+
+def last_weights(network: Network) -> int:
+    """Position of the last layer that has weights."""
+    return max((at for at, layer in enumerate(network.layers) if layer.parameters), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the last layer with weights is fed: h values of each row.
+
+    Attributes
+    ----------
+    names : "unit 0", ... for what activations made; "linear 0", ... for what goes past them
+    bent : (h,) whether an activation made it
+    values : a block to `(m, h)`
+    """
+
+    names: tuple[str, ...]
+    bent: Array
+    values: Callable[[Block], Array]
+
+
+def features(model: Model, theta: Array) -> Features:
+    """The learned features: what the last layer with weights is fed."""
+    network = model.network
+    at = last_weights(network)
+    body = HiddenBody(network, theta)
+    reads = list(paths(network.layers[at])[0])
+    bent = np.array([_bent(network)[at][unit] for unit in reads])
+
+    def values(block: Block) -> Array:
+        found: Array = body.forward(block.columns)[1][at][:, reads]
+        return found
+
+    names, counts = [], {True: 0, False: 0}
+    for each in bent.tolist():
+        names.append(f"{'unit' if each else 'linear'} {counts[each]}")
+        counts[each] += 1
+    return Features(tuple(names), bent, values)
+
+
+def _bent(network: Network) -> list[list[bool]]:
+    """For the units before each layer, whether some activation stands before them."""
+    state = [False] * len(network.inputs.names)
+    out = [state]
+    for layer in network.layers:
+        reads, keeps = paths(layer)
+        made = not layer.affine or any(state[unit] for unit in reads)
+        state = [state[unit] for unit in keeps] + [made] * (layer.outputs - len(keeps))
+        out.append(state)
+    return out
+
+
+def outside(model: Model, rows: Rows, theta: Array) -> pd.DataFrame:
+    """One row per unit that the last layer is fed: `unit, mean, sd, outside`.
+
+    `outside` is the share of its variation, weighted by the information of the rows, that no
+    combination of the columns and the constant explains: 0 is a column that the GLM has.
+    """
+    learned = features(model, theta)
+    names = [name for name, bent in zip(learned.names, learned.bent, strict=True) if bent]
+    p = len(model.columns)
+
+    def part(block: Block) -> _Sum:
+        eta = model.eta(block, theta)
+        local = model.family.local(block.response, eta)
+        w = block.weights * np.broadcast_to(local.expected, eta.shape)[:, 0]
+        both = np.column_stack([np.ones(len(w)), block.columns.matrix(), learned.values(block)[:, learned.bent]])
+        return _Sum(both.T @ (w[:, None] * both))
+
+    gram = rows.sum(part).total
+    found = linalg.rank(_root(gram[: p + 1, : p + 1]))
+    kept = found.kept
+    cross, own = gram[kept, p + 1 :], gram.diagonal()[p + 1 :]
+    inverse = linalg.generalised_inverse(gram[np.ix_(kept, kept)])
+    mean = gram[0, p + 1 :] / gram[0, 0]
+    varied = np.maximum(own - gram[0, 0] * mean**2, 0.0)
+    left = np.clip(own - np.einsum("kh,kl,lh->h", cross, inverse, cross), 0.0, None)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(varied > 1e-12 * own, left / varied, np.nan)
+    return pd.DataFrame(
+        {"unit": names, "mean": mean, "sd": np.sqrt(varied / gram[0, 0]), "outside": np.clip(share, 0, 1)}
+    )
+
+
+def _root(gram: Array) -> Array:
+    """A matrix R with `R'R = gram`."""
+    values, vectors = np.linalg.eigh(gram)
+    return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    total: Array
+
+    def __add__(self, other: _Sum) -> _Sum:
+        return _Sum(self.total + other.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _All:
+    """Several totals, added one by one."""
+
+    parts: list[Any]
+
+    def __add__(self, other: _All) -> _All:
+        return _All([one + two for one, two in zip(self.parts, other.parts, strict=True)])
