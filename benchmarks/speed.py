@@ -35,6 +35,7 @@ ALL = (
     ("dense", 2, 7, (), ("glum", "sklearn_newton")),
     ("wide", 1, 5, (), ("glum", "sklearn_newton")),
     ("wide", 2, 5, (), ("glum", "sklearn_newton")),
+    ("classes", 1, 5, (), ("statsmodels",)),
     ("formula", 1, 5, (), ("glum",)),
     ("small", 1, 9, ("--inner", "20"), ("glum", "statsmodels")),
     ("small", 1, 30, ("--cold",), ("glum", "statsmodels")),

@@ -2,6 +2,7 @@
 
     dense     1e6 x 20 logit from arrays
     wide      1e5 x 200 logit from arrays
+    classes   1e5 x 10 multinomial logit of four classes, from arrays
     small     500 rows, five numeric columns, by formula, warm
     formula   1e6 rows: five numeric columns, three factors, an interaction, a spline
     gaps      1e6 rows: twenty numeric columns by formula, a value missing in 1 % of the rows
@@ -28,10 +29,12 @@ FORMULAS = {
 SIZES = {
     "dense": (1_000_000, 20),
     "wide": (100_000, 200),
+    "classes": (100_000, 10),
     "small": (500, 5),
     "formula": (1_000_000, 0),
     "gaps": (1_000_000, 20),
 }
+CLASSES = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ def make(name: str, share: float = 1.0) -> Workload:
     if name in FORMULAS:
         frame = _frame_with_gaps(random, n, columns) if name == "gaps" else _frame(random, n)
         return Workload(name, frame=frame, formula=FORMULAS[name])
+    if name == "classes":
+        X, slopes = random.standard_normal((n, columns)), random.normal(0, 0.3, (columns, CLASSES - 1))
+        eta = np.column_stack([np.zeros(n), X @ slopes + random.normal(0, 0.5, CLASSES - 1)])
+        return Workload(name, X=X, y=(eta + random.gumbel(size=eta.shape)).argmax(axis=1))
     beta = random.normal(0, 0.6 / np.sqrt(columns), columns)
     X = random.standard_normal((n, columns))
     y = (random.random(n) < 1 / (1 + np.exp(0.7 - X @ beta))).astype(float)
@@ -96,7 +103,8 @@ def engine(function: Engine) -> Engine:
 def ours(work: Workload) -> tuple[Any, Any]:
     import glmnet_bridge as gb
 
-    fit = gb.glm(work.formula, work.frame) if work.formula else gb.fit(work.X, work.y)
+    family = "multinomial" if work.name == "classes" else "binomial"
+    fit = gb.glm(work.formula, work.frame) if work.formula else gb.fit(work.X, work.y, family)
     return fit.params.to_numpy(), fit.bse.to_numpy()
 
 
@@ -121,7 +129,9 @@ def statsmodels(work: Workload) -> tuple[Any, Any]:
     import statsmodels.formula.api as smf
 
     family = sm.families.Binomial()
-    if work.formula:
+    if work.name == "classes":
+        fit = sm.MNLogit(work.y, np.column_stack([np.ones(len(work.y)), work.X])).fit(disp=0)
+    elif work.formula:
         fit = smf.glm(work.formula, work.frame, family=family).fit()
     else:
         fit = sm.GLM(work.y, np.column_stack([np.ones(len(work.y)), work.X]), family=family).fit()

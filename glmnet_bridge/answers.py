@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge import shares
 from glmnet_bridge.data.frames import as_frame
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
@@ -62,7 +63,7 @@ def residual_df(fit: Any) -> float | None:
 
 
 def tidy(fit: Any, level: float, exponentiate: bool, vcov: str | None) -> pd.DataFrame:
-    """One row per column, in broom's words."""
+    """One row per coefficient, in broom's words; of several classes with the class in front."""
     error = errors(fit, vcov)
     bounds = limits(fit, level, None, "wald", None, vcov)
     statistic = (fit.params / error).to_numpy()
@@ -77,6 +78,11 @@ def tidy(fit: Any, level: float, exponentiate: bool, vcov: str | None) -> pd.Dat
             "conf_high": bounds["conf_high"].to_numpy(),
         }
     )
+    outputs = fit.estimate.model.outputs
+    if outputs:
+        levels = np.repeat(np.array(shares.labels(fit.recipe.response), dtype=object), len(fit.estimate.model.columns))
+        table.insert(0, "response_level", levels)
+        table["term"] = list(fit.estimate.model.columns) * len(outputs)
     if exponentiate:
         columns = ["estimate", "conf_low", "conf_high"]
         table[columns] = np.exp(table[columns])
@@ -122,10 +128,10 @@ class Reading:
     def placed(self, values: Array) -> Array:
         """Values of the n rows at their places among all rows, nan elsewhere."""
         if self.open is not None:
-            values = np.where(self.open, np.nan, values)
+            values = np.where(self.open if values.ndim == 1 else self.open[:, None], np.nan, values)
         if self.sample.kept is None:
             return values
-        out = np.full(self.sample.n_read, np.nan)
+        out = np.full((self.sample.n_read, *values.shape[1:]), np.nan)
         out[self.sample.kept] = values
         return out
 
@@ -136,7 +142,8 @@ def read(fit: Any, data: Any, offset: Any, exposure: Any, unseen: str) -> Readin
         sample, rows, free = fit.sample, fit.rows, None
     else:
         sample = fit.recipe.sample(data, offset=offset, exposure=exposure, unseen=unseen)
-        rows = Rows(sample.source, np.zeros((sample.n, 1)), np.ones(sample.n), sample.offset)
+        outputs = fit.estimate.model.network.outputs
+        rows = Rows(sample.source, np.zeros((sample.n, outputs)), np.ones(sample.n), sample.offset)
         free = _undetermined(fit, rows, sample.index)
     labels = sample.index if sample.kept is None else as_frame(own_data(fit) if data is None else data).index
     return Reading(sample, rows, labels, free)
@@ -172,7 +179,9 @@ def _undetermined(fit: Any, rows: Rows, index: pd.Index) -> Array | None:
 
 
 def predict(fit: Any, reading: Reading, kind: str, threshold: float) -> Any:
-    """A Series of predictions, or a frame for kind "terms"."""
+    """A Series of predictions, or a frame for kind "terms" and for several classes."""
+    if fit.family.joint:
+        return shares.predict(fit, reading, kind)
     if kind not in KINDS:
         raise ArgumentError(f"kind={kind!r} is unknown; it is one of {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     if kind == "terms":
@@ -195,6 +204,8 @@ def _terms(fit: Any, reading: Reading) -> pd.DataFrame:
 
 def intervals(fit: Any, reading: Reading, kind: str, level: float) -> pd.DataFrame:
     """`estimate, std_error, conf_low, conf_high`; limits of the mean are those of the link, mapped."""
+    if fit.family.joint:
+        return shares.intervals(fit, reading, kind, level)
     if kind not in ("mean", "link"):
         raise ArgumentError(f"kind={kind!r}: intervals are for 'mean' or 'link'.")
     eta = predictions.linear_predictor(fit.estimate, reading.rows)
@@ -225,6 +236,8 @@ def _row_errors(fit: Any, rows: Rows, eta: Array) -> Array:
 def augment(fit: Any, data: Any, offset: Any, exposure: Any) -> pd.DataFrame:
     """The data with what the model says about each row."""
     frame = as_frame(own_data(fit) if data is None else data)
+    if fit.family.joint:
+        return shares.augment(fit, frame, data)
     link = fit.get_prediction(data, kind="link", offset=offset, exposure=exposure)
     added = {
         "_fitted": fit.predict(data, offset=offset, exposure=exposure),

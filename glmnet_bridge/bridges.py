@@ -90,6 +90,7 @@ def glm(
     offset: Any = None,
     exposure: Any = None,
     event: Any = None,
+    base: Any = None,
     penalty: Any = None,
     missing: str = "drop",
     functions: Mapping[str, Callable[..., Any]] | None = None,
@@ -106,7 +107,7 @@ def glm(
     formula : `"y ~ x + C(g)"`; names are columns of `data`
     data : a pandas, polars or Arrow frame, or a dict of columns; it is not changed, and not copied: change
         it in place after the fit, and answers for its rows change too
-    family : a name ("binomial", "gaussian", "poisson", "gamma", "inverse_gaussian"), one of
+    family : a name ("binomial", "gaussian", "poisson", "gamma", "inverse_gaussian", "multinomial"), one of
         `gb.families`, or a statsmodels family object
     link : a link of the family; its canonical one by default
     prior_weights : R's weights, statsmodels' var_weights: the row's variance is divided by it
@@ -114,6 +115,7 @@ def glm(
     trials : number of trials of each row, for a proportion as response
     offset, exposure : added to the linear predictor, as it is or by its logarithm
     event : the level whose probability is modelled; the last one by default
+    base : of the multinomial family: the class that the others are compared with; the first one by default
     penalty : `gb.penalties.ridge(strength)`, on the sum of the log-likelihood
     missing : "drop" rows with missing values (they are counted), or "raise"
     functions : your own functions by their names in the formula
@@ -146,6 +148,7 @@ def glm(
         data,
         support=chosen.distribution.support,
         event=event,
+        base=base,
         trials=trials,
         prior_weights=prior_weights,
         freq_weights=freq_weights,
@@ -182,6 +185,7 @@ def bridge(
     offset: Any = None,
     exposure: Any = None,
     event: Any = None,
+    base: Any = None,
     penalty: Any = None,
     missing: str = "drop",
     functions: Mapping[str, Callable[..., Any]] | None = None,
@@ -246,7 +250,7 @@ def bridge(
     left = glm(
         extended(formula, data, wanted, functions), data, chosen, None,
         prior_weights=prior_weights, freq_weights=freq_weights, trials=trials, offset=offset,
-        exposure=exposure, event=event, penalty=penalty, missing=missing, functions=functions,
+        exposure=exposure, event=event, base=base, penalty=penalty, missing=missing, functions=functions,
         start=start if wanted.shared else None, max_steps=max_steps, tol=tol, strict=strict,
         keep_data=keep_data,
     )  # fmt: skip
@@ -283,6 +287,7 @@ def network(
     offset: Any = None,
     exposure: Any = None,
     event: Any = None,
+    base: Any = None,
     penalty: Any = None,
     missing: str = "drop",
     functions: Mapping[str, Callable[..., Any]] | None = None,
@@ -327,7 +332,7 @@ def network(
     _only_log(chosen, exposure)
     recipe, sample = samples.learn(
         extended(formula, data, wanted, functions), data, support=chosen.distribution.support,
-        event=event, trials=trials, prior_weights=prior_weights, freq_weights=freq_weights, offset=offset,
+        event=event, base=base, trials=trials, prior_weights=prior_weights, freq_weights=freq_weights, offset=offset,
         exposure=exposure, missing=missing, functions=functions,
     )  # fmt: skip
     if wanted.shared:
@@ -355,6 +360,7 @@ def fit(
     offset: Any = None,
     exposure: Any = None,
     event: Any = None,
+    base: Any = None,
     penalty: Any = None,
     start: Any = None,
     max_steps: int = 50,
@@ -385,9 +391,11 @@ def fit(
         matrices.beside(X, value) for value in (y, prior_weights, freq_weights, trials, offset, exposure)
     )
     response, values, counts = responses.from_array(
-        y, index, support=chosen.distribution.support, event=event, trials=trials
+        y, index, support=chosen.distribution.support, event=event, base=base, trials=trials
     )
     total = matrices.combined_offset(offset, exposure, index)
+    if total is not None and chosen.joint:
+        raise ArgumentError(samples.no_offset())
     columns = ((matrices.CONSTANT,) if intercept else ()) + found
     recipe = matrices.MatrixRecipe(columns, response, intercept, total is not None, named)
     sample = samples.Sample(
@@ -425,7 +433,8 @@ def _fitted(
     strict: bool,
     data: Any,
 ) -> Fit:
-    model = Model(names, single_unit(names), family, penalties.given(penalty))
+    outputs = recipe.response.outputs
+    model = Model(names, single_unit(names, outputs), family, penalties.given(penalty), outputs)
     rows = rows_of(sample)
     counted = sample.freq_weights
     nobs = float(sample.n) if counted is None else float(counted.sum())

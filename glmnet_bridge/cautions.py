@@ -18,6 +18,7 @@ from glmnet_bridge.errors import (
 )
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import edges, predictions, statistics
+from glmnet_bridge.report import sentences
 
 
 def speak(fitted: Fit, strict: bool) -> None:
@@ -38,42 +39,19 @@ def speak(fitted: Fit, strict: bool) -> None:
         )
 
 
-def _way_on(outcome: str) -> str:
-    """What may help a fit that did not converge."""
-    if outcome == "stalled":
-        return (
-            "No step improves the likelihood any more: look for columns that nearly determine each other, weights or "
-            "offsets of very different size, or give another start=."
-        )
-    return "Allow more steps with max_steps=, or give another start=."
-
-
 def _verdict(fitted: Fit) -> tuple[str, type[BridgeWarning]]:
     found = fitted.estimate
     if found.outcome == "separated" and found.separation is not None:
-        return found.separation.sentence(fitted.names, fitted.family), SeparationWarning
+        said = found.separation.sentence(fitted.names, fitted.family)
+        return f"{said} {sentences.unfinished_rest(found.distance)}".strip(), SeparationWarning
     if found.outcome == "boundary":
         eta = predictions.linear_predictor(found, fitted.rows)
         edge = edges.on_edge(fitted.family, eta) & (fitted.rows.weights > 0)
         means = listed(sorted({f"{value:.0f}" for value in fitted.family.mean(eta[edge])}))
         where = f" ({rows_where(fitted.sample.index, edge)} with a fitted mean of {means})" if edge.any() else ""
-        return (
-            f"The maximum of the likelihood lies on the edge of what the {fitted.family.link.name} link allows{where}: "
-            "standard errors do not apply there, and are nan. Use another link, or report the fitted values only.",
-            ConvergenceWarning,
-        )
+        return sentences.edge(fitted.family.link.name, where), ConvergenceWarning
     if not found.converged:
-        steps = len(found.trace) - 1
-        return (
-            f"Not converged (outcome '{found.outcome}') after {steps} step{'' if steps == 1 else 's'}: the estimate "
-            f"is {found.distance:.2g} standard errors from the optimum. {_way_on(found.outcome)}",
-            ConvergenceWarning,
-        )
+        return sentences.unfinished(found.outcome, len(found.trace) - 1, found.distance), ConvergenceWarning
     if fitted.family.distribution.free_dispersion and statistics.exact(fitted.family, fitted.rows, fitted.deviance):
-        return (
-            "The model fits every row exactly: the dispersion and all standard errors are 0, the likelihood is "
-            f"infinite. Is the response {fitted.recipe.response.name!r} a constant, or computed from the predictors, "
-            "or are there as many columns as rows?",
-            DataWarning,
-        )
+        return sentences.exact(fitted.recipe.response.name), DataWarning
     return "", BridgeWarning

@@ -1,6 +1,7 @@
-"""The command line: `glmnet-bridge demo | fit | bridge | predict`.
+"""The command line: `glmnet-bridge demo | fit | bridge | read | predict`.
 
     glmnet-bridge fit data.csv "low ~ age + C(race)" --format html --out report.html
+    glmnet-bridge read model.onnx data.csv "low ~ age + C(race)" --inputs age,lwt
 
 Reads csv, tsv and parquet (`-` is csv from standard input), writes text, JSON or HTML.
 Exit codes: 0 fitted; 1 an error in the data or the model, said in one line; 2 wrong usage;
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--train", help="train the network by sgd, momentum, adam, lbfgs or gd instead")
     network.add_argument("--epochs", type=int, help="with --train (default 50)")
     network.add_argument("--seed", type=int, help="with --train (default 0)")
+    _read_arguments(verbs.add_parser("read", help="a trained network as a GLM, term by term"))
     predict = verbs.choices["predict"]
     predict.add_argument("new", help="table with the rows to predict")
     predict.add_argument("--kind", default="mean", help="mean, link or class")
@@ -88,14 +90,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _read_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a .keras, .onnx, .safetensors, .pt or, with --trust, .joblib file")
+    _model_arguments(parser, _read)
+    parser.set_defaults(family=None)  # the network says it, where it can
+    parser.add_argument(
+        "--inputs", help="what the network is fed: names with commas between, or a formula like 'x + g'"
+    )
+    parser.add_argument("--architecture", help="layers of bare weights by name, such as 'fc1 relu fc2 sigmoid'")
+    parser.add_argument("--trust", action="store_true", help="load a .joblib or .pkl file, which can run any code")
+
+
 def _model_arguments(parser: argparse.ArgumentParser, run: Any) -> None:
     parser.add_argument("data", help="csv, tsv or parquet file; - for csv from standard input")
     parser.add_argument("formula", help='such as "y ~ x + C(g)"')
-    parser.add_argument("--family", default="binomial", help="binomial, gaussian, poisson, gamma, inverse_gaussian")
+    parser.add_argument(
+        "--family", default="binomial", help="binomial, multinomial, gaussian, poisson, gamma, inverse_gaussian"
+    )
     parser.add_argument("--link", help="a link of the family")
     for name in ("trials", "prior-weights", "freq-weights", "offset", "exposure"):
         parser.add_argument(f"--{name}", help="a column, or an expression of columns")
     parser.add_argument("--event", help="the level whose probability is modelled")
+    parser.add_argument("--base", help="of the multinomial family: the class that the others are compared with")
     parser.add_argument("--format", choices=("text", "json", "html"), default="text")
     parser.add_argument("--out", help="file to write to (default: standard output)")
     parser.set_defaults(run=run)
@@ -123,7 +139,7 @@ def _table(path: str) -> pd.DataFrame:
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("family", "link", "trials", "prior_weights", "freq_weights", "offset", "exposure", "event")
+    names = ("family", "link", "trials", "prior_weights", "freq_weights", "offset", "exposure", "event", "base")
     return {name: getattr(options, name) for name in names}
 
 
@@ -147,13 +163,44 @@ def _bridge(options: argparse.Namespace) -> int:
     return max(_code(bridge.glm), _code(bridge.network))
 
 
+def _read(options: argparse.Namespace) -> int:
+    network: Any = _model(options.model, options.trust)
+    if options.architecture:
+        network = (options.architecture.replace(",", " "), network)
+    inputs = options.inputs
+    if inputs is not None and ("," in inputs or not any(mark in inputs for mark in "+*:(")):
+        inputs = [name.strip() for name in inputs.split(",") if name.strip()]
+    bridge = bridges.bridge(options.formula, _table(options.data), network=network, inputs=inputs, **_given(options))
+    _write(options, bridge, bridge.glm)
+    return _code(bridge.glm)
+
+
+def _model(path: str, trust: bool) -> Any:
+    """The model in a file: its path, which a reader opens without running anything; or what is unpickled on request."""
+    if not Path(path).exists():
+        raise DataError(f"{path}: there is no such file.")
+    if not path.endswith((".joblib", ".pkl", ".pickle")):
+        return path
+    if not trust:
+        raise ArgumentError(
+            f"{path} is a pickle, and loading one runs whatever code it holds. If you made it yourself or trust who "
+            "did, add --trust; else ask for an .onnx file."
+        )
+    try:
+        import joblib
+    except ImportError as error:
+        raise missing_extra("joblib", "sklearn") from error
+    return joblib.load(path)
+
+
 def _predict(options: argparse.Namespace) -> int:
     if options.kind not in ("mean", "link", "class"):
         raise ArgumentError(f"--kind {options.kind} is unknown; it is mean, link or class.")
     fit = bridges.glm(options.formula, _table(options.data), **_given(options))
     new = _table(options.new)
     values = fit.predict(new, kind=options.kind)
-    answer = new.assign(**{f"_{options.kind}": values.to_numpy()})
+    columns = {"": values} if values.ndim == 1 else {f"_{name}": column for name, column in values.items()}
+    answer = new.assign(**{f"_{options.kind}{end}": column.to_numpy() for end, column in columns.items()})
     if options.format == "json":
         _put(options.out, json.dumps(_plain(answer.to_dict("records")), indent=1, default=str))
     elif options.format == "html":

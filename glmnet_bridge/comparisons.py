@@ -63,7 +63,7 @@ class Comparison:
     Attributes
     ----------
     a, b : the fits
-    moves : the causes, in the order in which they were undone; None where the rows cannot be matched
+    moves : the causes, in the order in which they were undone; none where predictions lie at infinity
     metric : (n,) weight of each of b's rows in the size of a difference
     """
 
@@ -91,8 +91,15 @@ class Comparison:
 
     @property
     def size(self) -> float:
-        """How far the predictions are apart: root of the summed squared differences of eta, in b's information."""
-        return self._size(self.moves[0].before - self.moves[-1].after)
+        """How far the predictions are apart: root of the summed squared differences of eta, in b's information.
+
+        nan where one fit has predictions at infinity.
+        """
+        return self._size(self._gap) if self.moves else np.nan
+
+    @property
+    def _gap(self) -> Array:
+        return self.moves[0].before - self.moves[-1].after
 
     @functools.cached_property
     def causes(self) -> pd.DataFrame:
@@ -100,11 +107,11 @@ class Comparison:
 
         `side` says whose training it lies in, "a" or "b", or is empty.
         """
-        gap, size = self.moves[0].before - self.moves[-1].after, self.size
+        size = self.size
         rows = []
         for move in self.moves:
             change = move.before - move.after
-            share = float(change @ (self.metric * gap)) / size**2 if size > SAME else 0.0
+            share = float(change @ (self.metric * self._gap)) / size**2 if size > SAME else 0.0
             at = int(np.abs(change).argmax())
             largest = f"row {self.b.sample.index[at]}: {change[at]:+.3g} in eta"
             if self._size(change) > SAME:
@@ -118,6 +125,8 @@ class Comparison:
     def verdict(self) -> str:
         """What makes the gap, in one paragraph."""
         found = self.causes[self.causes["cause"] != "coding"]
+        if not self.moves:
+            return "The data are separated: predictions lie at infinity, so that the gap has no size and no shares."
         coded = " They code the same model in different columns: its coefficients differ." if self._recoded else ""
         if self.size <= SAME:
             return f"Both fits make the same predictions (less than {SAME:g} SE apart).{coded}"
@@ -131,8 +140,12 @@ class Comparison:
     @property
     def _recoded(self) -> bool:
         """Whether both have the same predictions at their maxima but other columns."""
-        return self.a.names != self.b.names and not any(
-            move.name in ("terms", "rows") and self._size(move.before - move.after) > SAME for move in self.moves
+        return (
+            bool(self.moves)
+            and self.a.names != self.b.names
+            and not any(
+                move.name in ("terms", "rows") and self._size(move.before - move.after) > SAME for move in self.moves
+            )
         )
 
     def _size(self, change: Array) -> float:
@@ -189,6 +202,8 @@ def compare(a: Fit | Bridge, b: Fit | Bridge) -> Comparison:
     ['penalty']
     """
     left, right = _fit_of(a, "first"), _fit_of(b, "second")
+    if left.estimate.separation is not None or right.estimate.separation is not None:
+        return Comparison(left, right, (), np.zeros(right.sample.n))
     here = _on(left, right)
     moves = [*_undone(left, here), *_bridged(left, right, here), *_redone(right)]
     return Comparison(left, right, tuple(moves), _metric(right))
@@ -210,14 +225,20 @@ def _fit_of(given: Any, which: str) -> Fit:
 
 def _on(a: Fit, b: Fit) -> Rows:
     """b's rows, as a reads them: its own where these are the same, else b's data read by a's formula."""
-    if a.sample.n == b.sample.n and a.sample.index.equals(b.sample.index):
+    alike = a.sample.n == b.sample.n and a.sample.index.equals(b.sample.index)
+    if alike and (b.data is None or a.data is None or a.data is b.data):
         return a.rows
     if b.data is None:
         raise BridgeError(
             "The fits have different rows, and the second one does not hold its data: fit it with a formula and "
             "keep_data=True, or fit both on the same rows."
         )
-    sample = a.recipe.sample(b.data)
+    try:
+        sample = a.recipe.sample(b.data)
+    except BridgeError:
+        if alike:
+            return a.rows  # the same rows in another frame, without a's columns
+        raise
     if not sample.index.equals(b.sample.index):
         raise BridgeError(
             f"The first fit's formula reads {sample.n} of the second one's {b.sample.n} rows: missing values in its "
@@ -236,7 +257,7 @@ def _steps(fit: Fit) -> tuple[Training, list[tuple[str, str, Array, Array]]]:
     training = gaps.training_of(fit, fit.recipe.response)
     if fit.outcome in ("converged", "rank deficient", "boundary", "separated") and not training.l2.any():
         return training, []
-    return training, gaps.steps_of(training, fit, lambda theta: theta)
+    return training, gaps.steps_of(training, fit, (lambda theta: theta, np.abs(fit.estimate.theta)))
 
 
 def _undone(a: Fit, here: Rows) -> list[Move]:
@@ -245,9 +266,10 @@ def _undone(a: Fit, here: Rows) -> list[Move]:
     for name, words, before, after in _steps(a)[1]:
         etas = [_eta(replace(a.estimate, theta=theta), here) for theta in (before, after)]
         moves.append(Move(name, words, "a", etas[0], etas[1]))
-    if moves and a.foreign is not None:
+    if not a.estimate.model.network.plain:
+        at = moves[-1].after if moves else _eta(a.estimate, here)
         rest = _eta(_maximum(a, a.rows, a.family), here)
-        moves.append(Move("structure", "the network cannot express all of its columns", "a", moves[-1].after, rest))
+        moves.append(Move("structure", "the network cannot express all of its columns", "a", at, rest))
     return moves
 
 
@@ -257,9 +279,10 @@ def _redone(b: Fit) -> list[Move]:
     for name, words, before, after in reversed(_steps(b)[1]):
         etas = [_eta(replace(b.estimate, theta=theta), b.rows) for theta in (after, before)]
         moves.append(Move(name, words, "b", etas[0], etas[1]))
-    if moves and b.foreign is not None:
+    if not b.estimate.model.network.plain:
+        at = moves[0].before if moves else _eta(b.estimate, b.rows)
         rest = _eta(_maximum(b, b.rows, b.family), b.rows)
-        moves.insert(0, Move("structure", "the network cannot express all of its columns", "b", rest, moves[0].before))
+        moves.insert(0, Move("structure", "the network cannot express all of its columns", "b", rest, at))
     return moves
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import pandas as pd
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.mapping import concepts, verdicts, views
-from glmnet_bridge.plots import Plots, output_activation, spreads
+from glmnet_bridge.model.networks import by_output
+from glmnet_bridge.plots import Plots, network_edges, output_activation
 from glmnet_bridge.report import canvas, diagrams, maps, sentences, summaries
 from glmnet_bridge.report.documents import Document, writable
 from glmnet_bridge.report.maps import MapFacts
@@ -63,7 +65,7 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None, measured: bool
 
 def _coefficients(fit: Any, level: float, vcov: str | None) -> pd.DataFrame:
     """`tidy` with the state of each column; a network that is no GLM has weights instead."""
-    found = fit.tidy(level=level, vcov=vcov)
+    found = fit.tidy(level=level, vcov=vcov).assign(term=list(fit.names))
     if fit.estimate.model.network.affine:
         return found.assign(state=list(covariances.states(fit.estimate)))
     weights = fit.weights()
@@ -75,23 +77,28 @@ def _settings(fit: Any, vcov: str, known: bool) -> dict[str, str]:
     penalty = fit.estimate.model.penalty
     found = {"Dispersion": sentences.dispersion(fit.dispersion, fit.family.distribution.free_dispersion)}
     if known:
-        found["Standard errors"] = f"{vcov} information"
-    return {**found, "Penalty": repr(penalty)} if penalty.strength > 0 else found
+        found["Standard errors"] = sentences.errors(vcov, penalty.strength > 0)
+    if penalty.strength > 0:
+        found |= {"Penalty": repr(penalty), "Effective df": sentences.effective(fit.edf)}
+    return found
 
 
 def _warnings(fit: Any, measured: bool) -> tuple[str, ...]:
     """What comes before any number: a fit without maximum says so first."""
     estimate = fit.estimate
     if estimate.separation is not None:
-        return (estimate.separation.sentence(fit.names, fit.family),)
+        rest = sentences.unfinished_rest(estimate.distance)
+        return tuple(text for text in (estimate.separation.sentence(fit.names, fit.family), rest) if text)
     if fit.outcome == "boundary":
         return (sentences.edge(fit.family.link.name),)
     if fit.outcome == "as given":
         return ()
     if not estimate.converged:
         note = sentences.without_distance(estimate.note) if measured else estimate.note
-        return (note or f"The fit ended at '{fit.outcome}': the numbers are not those of the maximum.",)
-    return (sentences.exact(),) if fit.family.distribution.free_dispersion and not fit.dispersion > 0 else ()
+        distance = np.nan if measured else estimate.distance
+        return (note or sentences.unfinished(fit.outcome, len(estimate.trace) - 1, distance),)
+    undispersed = fit.family.distribution.free_dispersion and not fit.dispersion > 0
+    return (sentences.exact(fit.recipe.response.name),) if undispersed else ()
 
 
 def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
@@ -109,12 +116,17 @@ def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
         "" if design is None else sentences.unused(design.unused),
         "" if design is None else sentences.references(references(design.factors)),
         sentences.weights(*given),
-        sentences.penalty(repr(penalty) if penalty.strength > 0 else ""),
+        sentences.penalty(repr(penalty), vcov, fit.edf) if penalty.strength > 0 else "",
         limits if fit.estimate.model.network.affine else sentences.no_errors(),
         sentences.likelihood(family.name, sample.trials is not None),
-        sentences.two_languages(family.link.activation, family.distribution.loss, loss, len(entries(fit)) > 0),
+        sentences.two_languages(family.link.activation, family.distribution.loss, loss, _units(fit)),
     )
     return tuple(text for text in found if text)
+
+
+def _units(fit: Any) -> int:
+    """How many units the network is on the columns themselves; 0 where it is more than that."""
+    return fit.estimate.model.network.outputs if len(entries(fit)) else 0
 
 
 def references(factors: Any) -> dict[str, Any]:
@@ -129,11 +141,14 @@ def references(factors: Any) -> dict[str, Any]:
 
 
 def entries(fit: Any) -> pd.DataFrame:
-    """`glm_term, network_term, relation, value`: each column and the entry that it is in a one-unit network."""
-    network, theta = fit.estimate.model.network, fit.estimate.theta
-    if not (network.affine and len(network.layers) == 1 and len(network.inputs.names) == len(network.entries)):
+    """`glm_term, network_term, relation, value`: each coefficient and its entry in a network of one layer."""
+    model, theta = fit.estimate.model, fit.estimate.theta
+    network = model.network
+    names = replace(model, columns=network.inputs.names).labels
+    if not (network.affine and len(network.layers) == 1 and len(names) == len(network.entries)):
         return pd.DataFrame({"glm_term": [], "network_term": [], "relation": [], "value": []})
-    own = dict(zip(network.inputs.names, zip(network.entries, theta, strict=True), strict=True))
+    order = by_output(len(network.inputs.names), network.outputs)
+    own = dict(zip(names, zip(np.array(network.entries)[order].tolist(), theta[order], strict=True), strict=True))
     rows = [
         (name, *own[name][:1], "same", own[name][1]) if name in own else (name, "", "glm only", np.nan)
         for name in fit.names
@@ -217,7 +232,7 @@ def _diagram(fit: Any) -> Figure | None:
     if not fit.estimate.model.network.parameters:
         return None
     drawn = diagrams.small_svg(
-        diagrams.edges(fit.estimate.model.network, fit.estimate.theta, spreads(fit)),
+        network_edges(fit),
         activation=output_activation(fit),
         response=fit.recipe.response.describes,
     )

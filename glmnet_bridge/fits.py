@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import answers
+from glmnet_bridge import answers, shares
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
 from glmnet_bridge.fitting import covariances, dispersions, predictions, statistics
@@ -82,8 +82,8 @@ class Fit:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the p columns."""
-        return self.estimate.model.columns
+        """Names of the coefficients: of the p columns, or class by class, as in `ward: age`."""
+        return self.estimate.model.labels
 
     @functools.cached_property
     def rows(self) -> Rows:
@@ -96,7 +96,12 @@ class Fit:
         return self._by_column(covariances.coefficients(self.estimate), "estimate")
 
     def cov_params(self, vcov: str | None = None) -> pd.DataFrame:
-        """Covariance `(p, p)` of the coefficients; `vcov` is "expected" (default) or "observed" information."""
+        """Covariance `(p, p)` of the coefficients.
+
+        `vcov` is "expected" (default) or "observed" information, or "bayesian": with a penalty P, the
+        posterior `dispersion (I+P)^-1` where it is a prior; the others are `dispersion (I+P)^-1 I (I+P)^-1`,
+        that of the estimator around its own mean. Without a penalty "bayesian" is "expected".
+        """
         matrix = covariances.covariance(self.estimate, vcov or "expected", self.dispersion)
         return pd.DataFrame(matrix, index=self.columns, columns=self.columns)
 
@@ -131,7 +136,7 @@ class Fit:
         level, alpha : confidence level, or statsmodels' 1 - level
         method : "wald"
         distribution : "t" or "normal"; by default t where the dispersion is estimated, as the p-values
-        vcov : "expected" or "observed" information
+        vcov : "expected" or "observed" information, or "bayesian", as in `cov_params`
         """
         return answers.limits(self, level, alpha, method, distribution, vcov)
 
@@ -152,21 +157,30 @@ class Fit:
 
     @functools.cached_property
     def _degrees(self) -> Degrees:
-        return Degrees(self._observed.nobs, views.free_parameters(self.estimate))
+        return Degrees(self._observed.nobs, self.edf)
 
     @property
     def nobs(self) -> float:
         """Rows with positive weight; frequency weights count as so many rows."""
         return self._degrees.nobs
 
+    @functools.cached_property
+    def edf(self) -> float:
+        """Effective degrees of freedom: with a penalty P `tr((I+P)^-1 I)`, else the number of free coefficients.
+
+        Residual degrees of freedom, dispersion, AIC and BIC count these (Hastie and Tibshirani 1990; mgcv).
+        """
+        return views.effective_parameters(self.estimate)
+
     @property
-    def df_model(self) -> int:
-        """Coefficients beside the intercept."""
-        return self._degrees.rank - ("Intercept" in self.names)
+    def df_model(self) -> float:
+        """Coefficients beside the intercept (that of each class); effective ones with a penalty."""
+        model = self.estimate.model
+        return self._degrees.rank - ("Intercept" in model.columns) * max(len(model.outputs), 1)
 
     @property
     def df_resid(self) -> float:
-        """Observations less coefficients."""
+        """Observations less coefficients (effective ones with a penalty)."""
         return self._degrees.residual
 
     @property
@@ -208,7 +222,7 @@ class Fit:
 
     @property
     def aic(self) -> float:
-        """-2 log-likelihood + 2 parameters; an estimated dispersion is one."""
+        """-2 log-likelihood + 2 parameters (`edf`); an estimated dispersion is one."""
         return -2.0 * self.llf + 2.0 * statistics.parameters(self.family, self._degrees.rank)
 
     @property
@@ -258,9 +272,10 @@ class Fit:
         rank = self.estimate.rank
         if rank is None:
             return {}
-        kept = [self.names[j] for j in rank.kept]
+        names = self.estimate.model.columns
+        kept = [names[j] for j in rank.kept]
         pairs = zip(rank.dropped, rank.equations, strict=True)
-        return {self.names[j]: covariances.equation(row, kept) for j, row in pairs}
+        return {names[j]: covariances.equation(row, kept) for j, row in pairs}
 
     @property
     def separation(self) -> pd.Series:
@@ -271,6 +286,8 @@ class Fit:
 
     def tidy(self, *, level: float = 0.95, exponentiate: bool = False, vcov: str | None = None) -> pd.DataFrame:
         """One row per column: `term, estimate, std_error, statistic, p_value, conf_low, conf_high`.
+
+        Of several classes one per class and column, with the class in front as `response_level`.
 
         With `exponentiate` the estimate and its limits are exponentiated (odds or rate ratios); the
         standard error stays on the scale of the linear predictor.
@@ -283,6 +300,8 @@ class Fit:
 
     def augment(self, data: Any = None, *, offset: Any = None, exposure: Any = None) -> pd.DataFrame:
         """The data with `_fitted, _linpred, _se_linpred, _resid_deviance, _resid_pearson` for each row.
+
+        Of several classes with the probability of each, `_fitted_<class>`, and the most probable one, `_class`.
 
         Rows that were left out for missing values are nan. New `data` need no response; without
         one the residuals are left out.
@@ -313,13 +332,20 @@ class Fit:
     # --- rows ------------------------------------------------------------------------------
 
     @property
-    def fittedvalues(self) -> pd.Series:
-        """Mean of each row that was used."""
+    def fittedvalues(self) -> Any:
+        """Mean of each row that was used; of several classes a frame of their probabilities."""
+        if self.family.joint:
+            return shares.fitted(self)
         eta = predictions.linear_predictor(self.estimate, self.rows)
         return pd.Series(self.family.mean(eta), index=self.sample.index, name="fitted")
 
-    def residuals(self, kind: str = "deviance") -> pd.Series:
-        """Residuals of the rows used: "deviance", "pearson", "response" or "working"."""
+    def residuals(self, kind: str = "deviance") -> Any:
+        """Residuals of the rows used: "deviance", "pearson", "response" or "working".
+
+        Of several classes only "response", a frame: the indicator of each class less its probability.
+        """
+        if self.family.joint:
+            return shares.residuals(self, kind)
         values = predictions.residuals(self.estimate, answers.single_rows(self.sample), kind)
         return pd.Series(values, index=self.sample.index, name=f"resid_{kind}")
 
@@ -340,7 +366,9 @@ class Fit:
         data : a frame with the columns of the formula (an array for a fit of arrays)
         kind : "mean", "link" (linear predictor), "terms" (a frame: what each term adds to the linear
             predictor, centred at the mean of the fit's rows as in R; what is left is `attrs["constant"]`)
-            or "class" (whether the mean exceeds `threshold`, as a level of the response)
+            or "class" (whether the mean exceeds `threshold`, as a level of the response). Of several classes
+            "mean" is a frame of their probabilities, "link" one of the linear predictors, "class" the most
+            probable one
         offset, exposure : needed if the fit had them as arrays; text ones are computed from `data`
         unseen : "raise" or "nan", for factor levels that the model did not learn
         """
@@ -356,7 +384,11 @@ class Fit:
         exposure: Any = None,
         unseen: str = "raise",
     ) -> pd.DataFrame:
-        """`estimate, std_error, conf_low, conf_high` for each row; limits of the mean come from the link scale."""
+        """`estimate, std_error, conf_low, conf_high` for each row; limits of the mean come from the link scale.
+
+        Of several classes each row comes once for each, as `response_level` says; limits of a probability
+        are symmetric on the scale of its logit.
+        """
         return answers.intervals(self, answers.read(self, data, offset, exposure, unseen), kind, level)
 
     # --- the network view ------------------------------------------------------------------
@@ -369,11 +401,10 @@ class Fit:
         """The network's layers, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
         return views.layers(self.estimate)
 
-    def forward(
-        self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise"
-    ) -> pd.Series:
+    def forward(self, data: Any = None, *, offset: Any = None, exposure: Any = None, unseen: str = "raise") -> Any:
         """The network's output for each row: the mean, as `predict` gives it."""
-        return self.predict(data, offset=offset, exposure=exposure, unseen=unseen).rename("output")
+        found = self.predict(data, offset=offset, exposure=exposure, unseen=unseen)
+        return found if self.family.joint else found.rename("output")
 
     def gradient(self) -> pd.Series:
         """Score by weight at dispersion 1: the slope of the log-likelihood, minus that of the summed loss."""
@@ -384,45 +415,25 @@ class Fit:
         return views.information(self.estimate, kind)
 
     # --- other packages --------------------------------------------------------------------
+    # What is written is run on the fit's own rows and on random ones first, and must give the fit's means.
 
     def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """An ONNX model that takes the raw columns of the data and gives the mean, in double precision.
+        """An ONNX model, raw columns in, mean out, in double precision; also written to the file `path` if given.
 
-        It is run on the fit's own rows and on random ones first and must give the fit's means; the largest
-        differences are in its metadata, with the name, coefficient and standard error of each term.
-
-        Parameters
-        ----------
-        path : file to write it to, too
+        Its metadata have the terms with coefficients and standard errors, and the largest differences from the fit.
         """
         return _writers("onnx").to_onnx(self, path)
 
     def to_sklearn(self) -> Any:
-        """A fitted scikit-learn Pipeline: frames in, classes and probabilities or means out.
-
-        Scalers and encoders of scikit-learn itself where the formula is plain, else a `DesignTransformer`;
-        then its own LogisticRegression, LinearRegression, PoissonRegressor or the like. Its means are compared with the
-        fit's first; see the pipeline's attribute `written`, as in all that follow.
-        """
+        """A fitted scikit-learn Pipeline, frames in; terms and differences are its attribute `written`."""
         return _writers("sklearn").to_sklearn(self)
 
     def to_torch(self, dtype: Any = None) -> Any:
-        """A PyTorch module: `module(module.tensor(frame))` is the mean `(m, 1)`.
-
-        Its input is the tensor of the raw columns `module.inputs`, factors as codes of `module.levels`; an offset is a
-        second input. What trains is one Linear layer.
-
-        Parameters
-        ----------
-        dtype : torch.float64 (the default) or torch.float32
-        """
+        """A PyTorch module: `module(module.tensor(frame))` is the mean; `dtype` is torch.float64 or torch.float32."""
         return _writers("torch").to_torch(self, dtype)
 
     def to_keras(self) -> Any:
-        """A compiled Keras model with one input per raw column (`model.written.feed.arrays(frame)` makes them).
-
-        Factors come as codes, an offset as one more input. What trains is the last Dense layer, "glm".
-        """
+        """A compiled Keras model with an input per raw column; `model.written.feed.arrays(frame)` makes them."""
         return _writers("keras").to_keras(self)
 
     def to_statsmodels(self) -> Any:

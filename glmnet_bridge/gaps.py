@@ -10,17 +10,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from glmnet_bridge.design.responses import Response
+from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.inference import causes, optima
 from glmnet_bridge.inference.causes import Causes, Training
 from glmnet_bridge.inference.optima import Aim
+from glmnet_bridge.mapping import shrinkages
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import fold
+from glmnet_bridge.model.networks import fold, fold_jacobian
 
 Array = np.ndarray
+
+SQUARED = dict.fromkeys(("mean_squared_error", "mse", "squared_error", "MSELoss", "brier_score"), "squared error")
+"""What the packages call it."""
 
 
 def training_of(fit: Fit, response: Response) -> Training:
@@ -42,25 +48,32 @@ def training_of(fit: Fit, response: Response) -> Training:
     if school.decay is not None:
         rows = float(fit.rows.n) if school.decay.per_row else 1.0
         l1, l2, words = rows * school.decay.l1, rows * school.decay.l2, school.decay.words
-    loss = "" if school.likelihood else school.loss or "the loss"
+    loss = "" if school.likelihood else SQUARED.get(school.loss, school.loss or "the loss")
     weights = None
     if school.class_weights is not None:
-        y, said = fit.rows.response[:, 0], school.class_weights
-        weights = causes.class_weights(fit.rows, y, _balanced(y) if isinstance(said, str) else _both(said, response))
+        weights = _row_weights(school.class_weights, fit, response)
     return Training(l1, l2, words, loss, school.smoothing, weights, foreign.precision)
 
 
-def _balanced(y: Array) -> tuple[float, float]:
-    """Weights that give both classes the same total, as scikit-learn's "balanced"."""
-    events = float(y.sum())
-    return len(y) / (2.0 * (len(y) - events)), len(y) / (2.0 * events)
+def _row_weights(given: Mapping[Any, float] | str, fit: Fit, response: Response) -> Array:
+    """The class weight of each row `(n,)`: by the labels of the classes, or inversely to their numbers of rows."""
+    shown = fit.rows.response
+    of_class = np.column_stack([1.0 - shown.sum(axis=1), shown])  # the first class, or the other level, comes first
+    if isinstance(given, str):
+        return of_class @ (1.0 / (of_class.shape[1] * of_class.mean(axis=0)))
+    if shown.shape[1] == 1:
+        return of_class @ np.array(_both(given, response))
+    others = fit.estimate.model.outputs
+    first = next((str(level) for level in response.levels if str(level) not in others), "")
+    by_name = {str(label): float(weight) for label, weight in given.items()}
+    return of_class @ np.array([by_name.get(name, 1.0) for name in (first, *others)])
 
 
 def _both(weights: Mapping[Any, float], response: Response) -> tuple[float, float]:
     """The weights of the other level and of the event; by place where the labels are not the response's."""
-    if response.event in weights:
-        other = next((level for level in response.levels if level != response.event), None)
-        return float(weights.get(other, 1.0)), float(weights[response.event])
+    other = next((level for level in response.levels if level != response.event), None)
+    if response.event in weights or other in weights or len(weights) != 2:
+        return float(weights.get(other, 1.0)), float(weights.get(response.event, 1.0))
     first, last = (float(each) for each in list(weights.values())[:2])
     return first, last
 
@@ -85,7 +98,7 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
     fit : the network
     union : the maximum-likelihood fit of formula and network together
     """
-    information = union.estimate.sums.expected
+    information = map_.terms.ordered(union.estimate.sums).expected
     mle = union.params.to_numpy()
     if information is None or not np.isfinite(mle[map_.kept]).all():
         return None
@@ -97,16 +110,60 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
         out[map_.kept] = beta[map_.kept]
         return out
 
-    steps = steps_of(training, fit, coefficients)
+    theta = fit.estimate.theta
+    sizes = np.abs(fold_jacobian(network, theta)) @ np.abs(theta)
+    steps = steps_of(training, fit, (coefficients, sizes.reshape(-1, network.outputs).T.ravel()))
     whole = np.zeros((len(mle), len(mle)))
     whole[np.ix_(map_.kept, map_.kept)] = information / union.dispersion
     terms = "; ".join(tie.text for tie in map_.ties[:4])
     return causes.causes(steps, map_.columns, mle, union.bse.to_numpy(), whole, terms)
 
 
-def steps_of(training: Training, fit: Fit, seen: Callable[[Array], Array]) -> list[tuple[str, str, Array, Array]]:
-    """The causes in a network's own training, in turn: `name, words, before, after`, as `seen` shows theta."""
-    return causes.undone(training, _aim(training, fit), fit.estimate.theta, seen, fit.dispersion)
+def ridge_of(training: Training | None, map_: Correspondence | None, fit: Fit) -> pd.DataFrame:
+    """Standard errors of each term under the network's own ridge; see `shrinkages`.
+
+    Parameters
+    ----------
+    training : what is known of it; None where the network shares the GLM's estimate
+    map_ : the correspondence, None for a network that is no GLM
+    fit : the network
+
+    Raises
+    ------
+    BridgeError
+        where they would mean nothing, with the reason
+    """
+    if map_ is None:
+        raise BridgeError("The network has a hidden activation: its terms have no standard errors.")
+    known = training or training_of(fit, fit.recipe.response)
+    if known.l1.any():
+        raise BridgeError(
+            f"The training has an L1 penalty ({known.penalty}), which selects terms by the data: standard errors as if "
+            "they had been chosen beforehand would be too small. Fit the chosen terms to other rows with gb.glm, or "
+            "to these and say that they were selected."
+        )
+    other = (
+        known.loss
+        or ("label smoothing" if known.smoothing else "")
+        or ("class weights" if known.weights is not None else "")
+    )
+    if other:
+        raise BridgeError(
+            f"The network was trained with {other}: its loss is not minus the log-likelihood of the rows, so that the "
+            "information is not the precision of its weights. gb.glm(...) has the standard errors of the likelihood."
+        )
+    found = fit.estimate
+    return shrinkages.shrunken(map_, found.model, fit.rows, found.theta, known.l2, fit.nobs)
+
+
+def steps_of(
+    training: Training, fit: Fit, seen: tuple[Callable[[Array], Array], Array]
+) -> list[tuple[str, str, Array, Array]]:
+    """The causes in a network's own training, in turn: `name, words, before, after`.
+
+    `seen` is what is shown of theta, and the sizes of what that is added up from.
+    """
+    return causes.undone(training, _aim(training, fit), fit.estimate.theta, seen[0], fit.dispersion, seen[1])
 
 
 def _aim(training: Training, fit: Fit) -> Aim:

@@ -17,6 +17,8 @@ import pandas as pd
 
 from glmnet_bridge import faces, gaps, learnt
 from glmnet_bridge.adapters.agreements import Agreement
+from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.adapters.outputs import order_note
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.errors import BridgeError
@@ -28,9 +30,10 @@ from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, 
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import Inputs, single_unit
+from glmnet_bridge.model.networks import Inputs, by_output, single_unit
 from glmnet_bridge.model.penalties import Penalty
 from glmnet_bridge.plots import Plots
 from glmnet_bridge.readings import Reading, evaluated
@@ -71,6 +74,11 @@ class Bridge:
     local: Fit | None = None
     margins: tuple[str, ...] = ()
 
+    @property
+    def foreign(self) -> Foreign | None:
+        """The model of another package that the network was read from, or None."""
+        return self.network.foreign
+
     @functools.cached_property
     def table(self) -> pd.DataFrame:
         """The term map: one row per GLM term, then one per weight without counterpart."""
@@ -79,8 +87,7 @@ class Bridge:
             mle, errors = self.union.params.to_numpy(), self.union.bse.to_numpy()
             past = units.skipped(found.model.network, found.theta)
             return tables.uncharted_table(self.union.names, mle, errors, found.model.network, found.theta, past)
-        penalised = found.model.penalty.strength > 0
-        return tables.term_table(self.correspondence, self.distances, found.theta, penalised)
+        return tables.term_table(self.correspondence, self.distances, found.theta, self._aim_word)
 
     @functools.cached_property
     def links(self) -> pd.DataFrame:
@@ -107,7 +114,7 @@ class Bridge:
         """What the map says, in one paragraph."""
         if self.correspondence is None or self.distances is None:
             return self._uncharted()
-        penalty, told = self.network.estimate.model.penalty, self.telling_causes
+        told = self.telling_causes
         extra = None if self.constrained is None else self.constrained.deviance - self.union.deviance
         return verdicts.verdict(
             verdicts.Case(
@@ -115,7 +122,8 @@ class Bridge:
                 apart=self.distances,
                 shared=self.glm.estimate is self.network.estimate,
                 outcome=self.union.outcome,
-                penalty=repr(penalty) if penalty.strength > 0 else "",
+                penalty=self._penalty,
+                other="" if self.training is None else self.training.other,
                 constrained=extra,
                 learnt=self.network.estimate.trace.method != "none",
                 causes=tuple(zip(told["cause"], told["share"], strict=True)),
@@ -157,6 +165,21 @@ class Bridge:
             return NO_CAUSES.copy()
         return self.causes[self.causes["share"].abs() >= 5e-4]
 
+    @property
+    def _penalty(self) -> str:
+        """The penalty of the network's training in words, or ""."""
+        if self.training is not None:
+            return self.training.penalty if self.training.penalised else ""
+        penalty = self.network.estimate.model.penalty
+        return repr(penalty) if penalty.strength > 0 else ""
+
+    @property
+    def _aim_word(self) -> str:
+        """What the training aimed at beside the likelihood, as a status: "penalised", "other loss" or ""."""
+        if self._penalty:
+            return "penalised"
+        return "other loss" if self.training is not None and self.training.other else ""
+
     def _uncharted(self) -> str:
         network = self.network.estimate.model.network
         last = clippings.output_activation(network)
@@ -181,6 +204,21 @@ class Bridge:
         found = gaps.causes_of(self.training, self.correspondence, network, self.union)
         return NO_CAUSES.copy() if found is None else found.table()
 
+    @functools.cached_property
+    def ridge(self) -> pd.DataFrame:
+        """Standard errors under the network's own ridge: `term, as_glm, se_bayesian, se_sandwich, edf`.
+
+        `se_bayesian` is that of the posterior where the penalty is a normal prior, `se_sandwich` that of the
+        penalised weights around their own mean; neither includes the bias of these data. The terms' shares
+        `edf` add up to the effective degrees of freedom.
+
+        Raises
+        ------
+        BridgeError
+            for a network that is no GLM, an L1 penalty, or a loss that is not the likelihood
+        """
+        return gaps.ridge_of(self.training, self.correspondence, self.network if self.local is None else self.local)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Conditions of the numbers in the table."""
@@ -193,7 +231,7 @@ class Bridge:
                 f"glm, std_error and distance are those of the maximum-likelihood fit with {why} "
                 f"(log-likelihood {self.union.llf:.4f})."
             )
-        foreign = self.network.foreign
+        foreign = self.foreign
         if foreign is not None and self.agreement is not None:
             arithmetic = "single" if self.agreement.precision > 1e-10 else "double"
             out.append(
@@ -202,6 +240,8 @@ class Bridge:
                 f"on random rows ({arithmetic} precision)."
             )
             out += list(foreign.folded)
+            note = order_note(foreign, self.network.recipe.response)
+            out += [note] if note else []
         out += self.margins
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
@@ -234,22 +274,24 @@ class Bridge:
 
 
 def shared(glm: Fit) -> Bridge:
-    """The bridge of a GLM and the one-unit network that it is: one estimate, two views."""
-    found = glm.estimate
-    names, kept = glm.names, _kept(found, len(glm.names))
-    values = covariances.coefficients(found)[kept]
-    entries = single_unit(names).entries
-    matrix = np.eye(len(names))[:, kept]
+    """The bridge of a GLM and the network that it is: one estimate, two views."""
+    model, outputs = glm.estimate.model, glm.estimate.model.outputs
+    columns = model.columns
+    terms = Terms(columns, len(columns), _kept(glm.estimate, len(columns)), outputs)
+    order = by_output(len(terms.independent), terms.count)
+    values = np.empty(len(order))
+    values[order] = covariances.coefficients(glm.estimate)[terms.kept]
+    matrix = np.zeros((len(terms.labels), len(order)))
+    matrix[terms.kept, order] = 1.0
+    entries = single_unit(tuple(columns[j] for j in terms.independent), outputs).entries
     map_ = Correspondence(
-        columns=names,
-        own=len(names),
-        kept=kept,
-        aliased=glm.aliased,
-        entries=tuple(entries[j] for j in kept),
+        terms=terms,
+        aliased=terms.aliased(glm.aliased),
+        entries=entries,
         values=values,
         matrix=matrix,
-        constant=np.zeros(len(names)),
-        weights=tuple(entries[j] for j in kept),
+        constant=np.zeros(len(matrix)),
+        weights=entries,
         jacobian=matrix,
         folded=False,
         ties=(),
@@ -284,9 +326,10 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     if not found.model.network.affine:
         return _beyond(glm, reading, wide)
     training = gaps.training_of(reading.fit, glm.recipe.response)
-    map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased)
+    outputs = found.model.outputs
+    map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased, outputs)
     rows = reading.fit.rows
-    beta = np.nan_to_num(map_.coefficients)
+    beta = map_.terms.matrix(np.nan_to_num(map_.coefficients))
     agree = checks.confirm(union, reading.fed, reading.network, found.theta, beta, rows)
     apart = checks.covariance_difference(map_, found.model.network, found.model, found.theta, rows)
     return Bridge(
@@ -344,8 +387,8 @@ def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:
     unfinished = glm.outcome in ("step limit", "diverged")
     if not wider and not unfinished and glm.estimate.model.penalty.strength == 0:
         return glm
-    names = network.names
-    model = Model(names, single_unit(names), glm.family, Penalty())
+    own = network.estimate.model
+    model = Model(own.columns, single_unit(own.columns, own.outputs), glm.family, Penalty(), own.outputs)
     rows = network.rows if wider else glm.rows
     start = None if wider or not unfinished else glm.params.to_numpy()
     found = estimate(model, rows, start=start, limits=Limits(), nobs=glm.nobs)

@@ -68,11 +68,12 @@ class Plots:
         parts = []
         for name, fit in affine(self._distinct):
             part = fit.tidy(level=level)[["term", "estimate", "conf_low", "conf_high"]]
+            constant, part = (part["term"] == "Intercept").to_numpy(), part.assign(term=list(fit.names))
+            part = part if intercept else part[~constant]
             if not fit.converged and fit is not self._first:
                 part = part.assign(conf_low=np.nan, conf_high=np.nan)
             parts.append(part.assign(view=name))
-        data = pd.concat(parts, ignore_index=True)[["view", "term", "estimate", "conf_low", "conf_high"]]
-        return data if intercept else data[data["term"] != "Intercept"].reset_index(drop=True)
+        return pd.concat(parts, ignore_index=True)[["view", "term", "estimate", "conf_low", "conf_high"]]
 
     def coefficients(self, *, intercept: bool = False, level: float = 0.95, ax: Axes | None = None) -> Axes:
         """Coefficients with their limits, of all views, one line each."""
@@ -88,6 +89,11 @@ class Plots:
         `variable` it is the first numeric one of the formula.
         """
         reader = self._variables
+        if self._first.family.joint:
+            raise ArgumentError(
+                "A curve shows one mean over a variable; this model has one for each class. Draw what "
+                "get_prediction(data) gives for rows over that variable, class by class."
+            )
         name = reader.numeric(variable)
         low, high = reader.range(name)
         rows = reader.typical(points).assign(**{name: np.linspace(low, high, points)})
@@ -157,9 +163,7 @@ class Plots:
         The size of a weight of the first layer is that of its effect on eta when its input moves by one
         standard deviation.
         """
-        fit = self.views[-1][1]
-        model = fit.estimate.model
-        return diagrams.edges(model.network, fit.estimate.theta, spreads(fit))
+        return network_edges(self.views[-1][1])
 
     def network(self, *, most: int = diagrams.MOST_NODES, ax: Axes | None = None) -> Axes:
         """The network with its names; at most `most` nodes per layer."""
@@ -327,6 +331,12 @@ def _two_columns(fit: Any, inputs: list[str], first: str | None, second: str | N
     if not asked:
         chosen.sort(key=inputs.index)
     return chosen[0], chosen[1]
+
+
+def network_edges(fit: Any) -> pd.DataFrame:
+    """The weights of a fit's network as edges."""
+    model = fit.estimate.model
+    return diagrams.edges(model.network, fit.estimate.theta, spreads(fit), model.outputs)
 
 
 def spreads(fit: Any) -> Array:

@@ -31,8 +31,8 @@ from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.fitting.trainings import Training, training
 from glmnet_bridge.mapping import feeds, unions, views
 from glmnet_bridge.mapping.checks import generalised_inverse_of_rank
-from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split
-from glmnet_bridge.mapping.raws import feed_model
+from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split, widths
+from glmnet_bridge.mapping.raws import feed_model, own_names
 from glmnet_bridge.mapping.recipes import UnionRecipe
 from glmnet_bridge.mapping.unions import CONSTANT, Union
 from glmnet_bridge.model import families
@@ -122,7 +122,7 @@ def wish(
     """
     foreign = None
     if network is not None and not isinstance(network, Network):
-        foreign = recognition.read(network)
+        foreign = recognition.read(network, {"widths": widths(ask(inputs, functions))})
         network, start = foreign.network, foreign.theta if start is None else start
     if network is not None and activation is not None:
         raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
@@ -172,8 +172,7 @@ def extended(formula: Any, data: Any, wanted: Wish, functions: Any) -> Any:
     columns = set(frames.as_frame(data).columns)
     names = asked.variables(columns)
     if asked.nothing and wanted.foreign is not None:
-        intake = wanted.foreign.intake
-        read = (split(name, columns)[0] for name in intake.names if intake.named)
+        read = (split(name, columns)[0] for name in own_names(wanted.foreign.intake, columns))
         names = frozenset(name for name in read if name is not None)
     elif asked.nothing and network is not None:
         read = (split(name, columns)[0] for name in network.inputs.names)
@@ -219,8 +218,9 @@ def read(
         union = unions.over_columns(recipe.design, rows, network.inputs, rank)
     else:
         union = unions.unite(recipe.design, rows, fed, network, rank)
-    model = Model(union.names, _over(union, network), family, penalty)
-    _check_outputs(model.network)
+    names = recipe.response.outputs
+    _check_outputs(network, family, names)
+    model = Model(union.names, _over(union, network), family, penalty, names)
     wide = replace(sample, source=union.source)
     reader = Reader() if fed is None else fed.reader
     own = recipe if not union.wider else UnionRecipe(recipe, reader, union.names, union.picks, union.constant)
@@ -253,13 +253,15 @@ def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[F
     fed = feeds.feed(asked, design, data, sample.index, sample.kept, wanted_names)
     if given is not None:
         return fed, given
+    outputs = recipe.response.outputs
     if wanted.own:
-        return fed, single_unit(design.names)
-    bias = CONSTANT in design.names or not asked.nothing
-    layers: tuple[Any, ...] = (Affine(len(fed.names), 1, bias=bias),)
+        return fed, single_unit(design.names, outputs)
+    bias, units = CONSTANT in design.names or not asked.nothing, max(len(outputs), 1)
+    layers: tuple[Any, ...] = (Affine(len(fed.names), units, bias=bias),)
+    entries = dense_entries(layers, fed.names, outputs)
     if wanted.activation is not None:
-        layers = (*layers, Activation(1, wanted.activation, wanted.activation))
-    return fed, Network(Inputs(fed.names), layers, dense_entries(layers, fed.names))
+        layers = (*layers, Activation(units, wanted.activation, wanted.activation))
+    return fed, Network(Inputs(fed.names), layers, entries)
 
 
 def _over(union: Union, network: Network) -> Network:
@@ -270,24 +272,33 @@ def _over(union: Union, network: Network) -> Network:
     return Network(union.inputs, network.layers, network.entries)
 
 
-def _check_outputs(network: Network) -> None:
-    if network.outputs != 1:
+def _check_outputs(network: Network, family: Family, names: tuple[str, ...]) -> None:
+    """One linear predictor, or of several classes one for each after the base."""
+    wanted = max(len(names), 1)
+    if network.outputs == wanted:
+        return
+    if family.joint:
         raise ArgumentError(
-            f"The network ends in {network.outputs} linear predictors; the families of this version have one. "
-            "A softmax over two units becomes one with the layer Contrast(2)."
+            f"The network ends in {network.outputs} linear predictors; the response has {wanted + 1} classes, and so "
+            f"{wanted} linear predictors ({listed(names, 8)}). A softmax over {wanted + 1} units becomes that with the "
+            f"layer Contrast({wanted + 1}, base), base being the unit of the class that the others are compared with."
         )
+    raise ArgumentError(
+        f"The network ends in {network.outputs} linear predictors; the {family.name} family has one. "
+        'A softmax over two units becomes one with the layer Contrast(2); several classes need family="multinomial".'
+    )
 
 
 def _from_glm(model: Model, rows: Rows, glm: Fit | None) -> Array | None:
-    """The GLM's coefficients as weights of one unit: kernel, then bias; None where they are not finite."""
-    names = model.columns
+    """The GLM's coefficients as weights of one layer: kernel, then bias; None where they are not finite."""
+    names, outputs = model.columns, model.outputs
     if glm is None:
-        beta = coefficients(estimate(Model(names, single_unit(names), model.family), rows))
+        beta = coefficients(estimate(Model(names, single_unit(names, outputs), model.family, outputs=outputs), rows))
     else:
         beta = glm.params.to_numpy()
-    by_name = dict(zip(names, beta, strict=True))
+    by_name = dict(zip(names, beta.reshape(-1, len(names)).T, strict=True))
     bias = [by_name[CONSTANT]] if CONSTANT in by_name else []
-    theta = np.array([by_name[name] for name in model.network.inputs.names] + bias)
+    theta = np.concatenate([by_name[name] for name in model.network.inputs.names] + bias)
     return theta if np.isfinite(theta).all() else None
 
 
@@ -340,7 +351,7 @@ def _estimate(
     if wanted.training is not None:
         trained = descents.descend(model, rows, wanted.training, theta=start, reference=reference, nobs=nobs)
     elif start is None:
-        raise ArgumentError(f"train=None evaluates the network at start=: give it, {len(model.columns)} numbers.")
+        raise ArgumentError(f"train=None evaluates the network at start=: give it, {model.network.parameters} numbers.")
     theta = start if trained is None else trained.theta
     assert theta is not None
     sums = model.sums(rows, theta, "both")
@@ -367,23 +378,25 @@ def evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | N
     empty = Trace((), model.network.entries, "none")
     found = Estimate(model, theta, sums, None, "as given", np.nan, empty, rank=rank)
     free = views.free_parameters(found)
-    degrees = Degrees(nobs, free)
-    scale = 1.0
-    if model.family.distribution.free_dispersion:
-        chi2 = dispersions.pearson_chi2(model, rows, theta)
-        scale = dispersions.dispersion(model.family, chi2, degrees)
     if not model.network.affine:
-        distance = losses.Loss(model, rows, degrees.residual if scale != 1.0 else None).gap(theta).distance
+        residual = nobs - free if model.family.distribution.free_dispersion else None
+        distance = losses.Loss(model, rows, residual).gap(theta).distance
         return replace(found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance))
     assert sums.expected is not None and sums.score is not None
     decay = model.penalty.diagonal(model.network.entries)
     info = sums.expected if decay is None else sums.expected + np.diag(decay)
     inverse = generalised_inverse_of_rank(info, free if decay is None else None)
     score = sums.score if decay is None else sums.score - decay * theta
-    distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
     covariance = inverse if decay is None else inverse @ sums.expected @ inverse
+    found = replace(found, covariance=covariance, posterior=None if decay is None else inverse)
+    scale = 1.0
+    if model.family.distribution.free_dispersion:
+        degrees = Degrees(nobs, views.effective_parameters(found))
+        scale = dispersions.dispersion(model.family, dispersions.pearson_chi2(model, rows, theta), degrees)
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = float(np.sqrt(max(float(score @ inverse @ score), 0.0) / scale))
     outcome = "converged" if distance <= REACHED else "as given"
-    return replace(found, covariance=covariance, outcome=outcome, distance=distance, trace=_one(found, distance))
+    return replace(found, outcome=outcome, distance=distance, trace=_one(found, distance))
 
 
 def _one(found: Estimate, distance: float) -> Trace:

@@ -1,6 +1,8 @@
 """Simulations: data from known coefficients, for examples and tests.
 
 variables -> columns of the formula -> eta = X beta -> mean -> a draw from the family
+
+Of several classes there is an eta for each but the first, and a draw is one of the classes.
 """
 
 from __future__ import annotations
@@ -14,9 +16,13 @@ import pandas as pd
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.expressions import Expression
 from glmnet_bridge.design.formulas import Formula, parse
+from glmnet_bridge.design.samples import no_offset
 from glmnet_bridge.errors import ArgumentError, DataError, FormulaError, listed, nearest
 from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.models import Model
+from glmnet_bridge.model.multinomials import probabilities
+from glmnet_bridge.model.networks import single_unit
 
 Array = np.ndarray
 
@@ -40,10 +46,12 @@ def simulate(
     Parameters
     ----------
     formula : `"y ~ x + C(g)"`; the response is the name of a column
-    coefficients : by column of the formula, such as `{"Intercept": -1, "x": 0.5, "C(g)[T.b]": 1}`
+    coefficients : by column of the formula, such as `{"Intercept": -1, "x": 0.5, "C(g)[T.b]": 1}`; of the
+        multinomial family by class and column, `{"ward: Intercept": -1, "ward: x": 0.5}`
     n : number of rows
     family, link : as in `gb.glm`
-    levels : the levels of each factor, `{"g": ["a", "b"]}`
+    levels : the levels of each factor, `{"g": ["a", "b"]}`; of the multinomial family the classes too, the base
+        first: `{"y": ["home", "ward", "icu"]}`
     dispersion : of the gaussian, gamma and inverse gaussian families
     seed : an int, or a numpy Generator
 
@@ -72,18 +80,47 @@ def simulate(
     if not (isinstance(dispersion, int | float) and dispersion > 0):
         raise ArgumentError(f"dispersion={dispersion!r}: give a positive number.")
     random = np.random.default_rng(seed)
-    values = _variables(parsed, dict(levels or {}), int(n), random)
+    given = dict(levels or {})
+    classes = _classes(chosen, response, given)
+    values = _variables(parsed, given, int(n), random)
     index = pd.RangeIndex(int(n))
     matrix = np.ones((int(n), 1))
     names: tuple[str, ...] = ("Intercept",)
     if values:
         design = Design.learn(parsed, values)
         matrix, names = design.matrix(values, index=index), design.names
+    if classes:
+        if parsed.offsets:
+            raise ArgumentError(no_offset())
+        model = Model(names, single_unit(names, classes[1:]), chosen, outputs=classes[1:])
+        beta = _coefficients(coefficients, model.labels).reshape(len(classes) - 1, len(names)).T
+        drawn: Any = _draw_class(probabilities(matrix @ beta), given[response], random)
+        return pd.DataFrame({response: drawn, **values}, index=index)
     eta = matrix @ _coefficients(coefficients, names)
     for offset in parsed.offsets:
         eta = eta + np.asarray(offset.evaluate(values), dtype=float)
     drawn = _draw(chosen, chosen.mean(eta), float(dispersion), random)
     return pd.DataFrame({response: drawn, **values}, index=index)
+
+
+def _classes(family: Family, response: str, levels: dict[str, Sequence[Any]]) -> tuple[str, ...]:
+    """The classes of a multinomial response in words, the base first; () of another family."""
+    if not family.joint:
+        return ()
+    found = tuple(str(level) for level in levels.get(response, ()))
+    if len(found) < 2:
+        raise ArgumentError(
+            f"The multinomial family draws one of several classes: give them, the base first, as in "
+            f"levels={{{response!r}: ['home', 'ward', 'icu']}}."
+        )
+    return found
+
+
+def _draw_class(shares: Array, levels: Sequence[Any], random: Any) -> pd.Categorical:
+    """One class per row, as a category in the order given."""
+    ends = shares.cumsum(axis=1)
+    codes = (random.random(len(shares))[:, None] > ends[:, :-1]).sum(axis=1)
+    return pd.Categorical.from_codes(codes, list(levels))
 
 
 def _response(parsed: Formula) -> str:
@@ -99,7 +136,8 @@ def _variables(parsed: Formula, levels: dict[str, Sequence[Any]], n: int, random
     """One column per variable, in the order in which the formula names them."""
     parts = [factor.expression for factor in parsed.factors] + list(parsed.offsets)
     order = list(dict.fromkeys(name for part in parts for name in sorted(part.names)))
-    unknown = [name for name in levels if name not in order]
+    response = parsed.response[0].column
+    unknown = [name for name in levels if name not in order and name != response]
     if unknown:
         raise ArgumentError(
             f"levels= names {unknown[0]!r}, which the formula does not read.{nearest(unknown[0], order)}"

@@ -195,7 +195,7 @@ class GLMClassifier(_Classifier, _Arrays):
     >>> from glmnet_bridge.sklearn import GLMClassifier
     >>> model = GLMClassifier().fit([[0.0], [1], [2], [3], [4], [5], [6], [7]], [0, 1, 0, 1, 1, 0, 1, 1])
     >>> model.coef_.round(3).tolist(), model.fit_.bse.round(3).tolist()
-    ([0.398], [1.397, 0.358])
+    ([0.398], [1.39, 0.378])
     """
 
     def __init__(

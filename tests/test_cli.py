@@ -56,6 +56,20 @@ def test_predict_adds_a_column(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert answer["_mean"].notna().tolist() == [True, False]
 
 
+def test_several_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [BIRTHS, "ftvg ~ age + smoke", "--family", "multinomial", "--base", "1"]
+    assert main(["bridge", *asked, "--format", "json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["modelled"].endswith("P(ftvg = 0), P(ftvg = 2+) against 1")
+    labels = [f"{row['response_level']}: {row['term']}" for row in facts["coefficients"]]
+    assert [row["glm_term"] for row in facts["map"]] == labels
+    new = tmp_path / "new.csv"
+    pd.DataFrame({"age": [20, 30], "smoke": [0, 1]}).to_csv(new, index=False)
+    assert main(["predict", asked[0], asked[1], str(new), *asked[2:]]) == 0
+    answer = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert answer[["_mean_0", "_mean_1", "_mean_2+"]].sum(axis=1).tolist() == pytest.approx([1.0, 1.0])
+
+
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(Path(BIRTHS).read_text()))
     assert main(["fit", "-", "low ~ age"]) == 0

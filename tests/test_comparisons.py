@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from mapping.structures import FRAME
+from mapping.structures import FRAME, unit
 
 import glmnet_bridge as gb
 
@@ -86,3 +88,53 @@ def test_other_rows_need_the_data():
     one, two = gb.glm("y ~ x1", FRAME.iloc[:200]), gb.glm("y ~ x1", FRAME, keep_data=False)
     with pytest.raises(gb.errors.BridgeError, match=r"different rows.*keep_data=True"):
         gb.compare(one, two)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_other_data_under_the_same_labels_are_other_rows(shuffled):
+    other = FRAME.assign(x1=0.5 * FRAME.x1 + FRAME.x3)
+    if shuffled:
+        other = FRAME.sample(frac=1.0, random_state=1).reset_index(drop=True)
+    found = gb.compare(gb.glm("y ~ x1", FRAME, penalty=RIDGE(3)), gb.glm("y ~ x1", other))
+    assert set(found.causes["cause"]) <= {"penalty", "rows"} and "other terms" not in found.verdict
+    assert found.causes["share"].sum() == pytest.approx(1.0)
+    found = gb.compare(gb.glm("y ~ x1", FRAME), gb.glm("y ~ x1", FRAME.copy()))
+    assert found.size < 1e-9 and len(found.causes) == 0
+
+
+def tied(**options):
+    net = unit("x1 + x3")
+    matrix, ones = np.array([[0.0], [1.0], [1.0]]), np.array([1.0, 0.0, 0.0])
+    return gb.network("y ~ x1 + x3", FRAME, network=replace(net, inputs=replace(net.inputs, matrix=matrix, ones=ones)),
+                      **options)  # fmt: skip
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_a_tied_network_at_its_own_optimum_differs_by_its_structure(side):
+    net, glm = tied(train="lbfgs", start=[0.0, 0.0]), gb.glm("y ~ x1 + x3", FRAME)
+    assert net.converged
+    found = gb.compare(*((net, glm) if side == "a" else (glm, net)))
+    assert found.causes["cause"].tolist() == ["structure"] and found.causes["side"].tolist() == [side]
+    gap = (
+        FRAME[["x1", "x3"]].to_numpy() @ (net.params - glm.params)[["x1", "x3"]]
+        + (net.params - glm.params)["Intercept"]
+    )
+    assert np.abs(gap).max() > 0.5
+    assert float(found.causes["largest"][0].split(":")[1].split()[0]) == pytest.approx(
+        gap[np.abs(gap).argmax()] * (1 if side == "a" else -1), rel=0.01
+    )
+
+
+@pytest.mark.filterwarnings("ignore::glmnet_bridge.errors.ConvergenceWarning")
+def test_all_at_once_adds_up():
+    net = tied(train="sgd", epochs=2, start=[0.0, 0.0], penalty=RIDGE(4), random_state=1)
+    found = causes(net, gb.glm("y ~ x1 + x2", FRAME.iloc[:250], link="probit", penalty=RIDGE(2)))
+    assert found.index.tolist() == ["training", "penalty", "structure", "family", "rows", "terms", "penalty"]
+
+
+@pytest.mark.filterwarnings("ignore::glmnet_bridge.errors.SeparationWarning")
+def test_predictions_at_infinity_have_no_gap():
+    frame = FRAME.assign(y=(FRAME.x1 > 0).astype(int))
+    found = gb.compare(gb.glm("y ~ x1", frame), gb.glm("y ~ x1", frame, penalty=RIDGE(1)))
+    assert np.isnan(found.size) and len(found.causes) == 0 and "at infinity" in found.verdict
+    assert found.table["a"].isin([np.inf, -np.inf]).any() and "at infinity" in repr(found)

@@ -24,6 +24,16 @@ def test_the_coefficients_come_back(family):
         assert fit.dispersion == pytest.approx(0.3, rel=0.06)
 
 
+def test_the_coefficients_of_several_classes_come_back():
+    beta = {f"{level}: {name}": value for level, sign in (("ward", 1), (3, -1))
+            for name, value in {"Intercept": 0.3 * sign, "C(g)[T.b]": 0.5, "x": sign}.items()}  # fmt: skip
+    levels = {"y": ["home", "ward", 3], "g": ["a", "b"]}
+    frame = gb.simulate("y ~ x + C(g)", beta, 20_000, "multinomial", levels=levels, seed=4)
+    assert frame["y"].cat.categories.tolist() == levels["y"]
+    fit = gb.glm("y ~ x + C(g)", frame, "multinomial")
+    assert np.abs((fit.params - pd.Series(beta)[fit.params.index]) / fit.bse).max() < 4
+
+
 def test_a_seed_repeats():
     first, second = (gb.simulate("y ~ x", {"Intercept": 0, "x": 1}, 30, seed=9) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
@@ -46,6 +56,12 @@ def test_an_intercept_alone():
         ({"levels": {"g": ["a"]}}, "'g', which the formula does not read"),
         ({"family": "gamma", "link": "identity"}, "cannot have"),
         ({"dispersion": -1}, "dispersion=-1"),
+        (
+            {"family": "multinomial", "formula": "y ~ x + offset(x)", "levels": {"y": ["a", "b"]}},
+            "each class has a linear predictor of its own",
+        ),
+        ({"family": "multinomial"}, r"levels=\{'y': \['home', 'ward', 'icu'\]\}"),
+        ({"family": "multinomial", "levels": {"y": ["a", "b", "c"]}}, "no column of the formula.*b: Intercept, b: x"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(change, message):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from glmnet_bridge.adapters.foreigns import Foreign
@@ -17,12 +19,18 @@ READERS: dict[str, str] = {
     "statsmodels": "statsmodels_",
     "onnx": "onnx_",
     "onnxruntime": "onnx_",
+    "torch": "torch_",
+    "keras": "keras_",
 }
 # what reads a model that was written here and still says how it is fed
 WRITTEN = "written_"
-# the ending of a file's name, and the module that reads it
-ENDINGS: dict[str, str] = {
+# the ending of a file, and the module that reads it
+FILES: dict[str, str] = {
+    ".keras": "keras_files",
     ".onnx": "onnx_",
+    ".safetensors": "weights",
+    ".pt": "weights",
+    ".pth": "weights",
 }
 
 
@@ -31,7 +39,9 @@ def reader(model: Any) -> str | None:
     if getattr(getattr(model, "written", None), "feed", None) is not None:
         return WRITTEN
     if isinstance(model, str | os.PathLike):
-        return ENDINGS.get(os.path.splitext(os.fspath(model))[1].lower())
+        return FILES.get(Path(model).suffix.lower())
+    if isinstance(model, tuple | Mapping) and len(model):
+        return "weights"
     for kind in type(model).__mro__:
         found = READERS.get(kind.__module__.split(".")[0])
         if found is not None:
@@ -44,8 +54,9 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
 
     Parameters
     ----------
-    model : of a package in `READERS`
-    options : what the model does not say itself, by name: `loss`, `inputs` (widths by name)
+    model : of a package in `READERS`, the path of a file that ends as in `FILES`, or weights (see `weights`)
+    options : what a model may not say itself, by name; each reader is told what it takes: `widths` (how many
+        inputs the caller names, in all or by the network's input)
 
     Raises
     ------
@@ -57,15 +68,16 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
     found = reader(model)
     if found is None and isinstance(model, str | os.PathLike):
         raise ArgumentError(
-            f"network={os.fspath(model)!r} (a {type(model).__name__}) is no model, and no path of a file that is read: "
-            f"these end in {', '.join(ENDINGS)}."
+            f"network={os.fspath(model)!r} is a {type(model).__name__}, and no path of a file that is read: "
+            f"those end in {', '.join(FILES)}. Load it with its own package, and give the model."
         )
     if found is None:
         kind = f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
         raise ArgumentError(
-            f"network= is a {kind}, which is not read. Give a fitted model of {', '.join(READERS)}, or a Network "
-            "built by hand (glmnet_bridge.model.networks)."
+            f"network= is a {kind}, which is not read. Give a fitted model of {', '.join(READERS)}, a file "
+            f"that ends in {', '.join(FILES)}, or a Network built by hand (glmnet_bridge.model.networks)."
         )
     module = importlib.import_module(f"glmnet_bridge.adapters.{found}")
-    answer: Foreign = module.read(model, **(options or {}))
+    taken = inspect.signature(module.read).parameters
+    answer: Foreign = module.read(model, **{name: each for name, each in (options or {}).items() if name in taken})
     return answer

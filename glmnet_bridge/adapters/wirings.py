@@ -53,6 +53,7 @@ class Wiring:
         self._count = len(names)
         self._inputs: Wire = tuple(range(self._count))
         self._of: list[int] = list(self._inputs)  # the unit of each feature
+        self._known = dict(zip(self._features, self._of, strict=True))
 
     @property
     def inputs(self) -> Wire:
@@ -119,10 +120,10 @@ class Wiring:
 
     def feature(self, feature: Feature) -> Wire:
         """One more input of the network that is computed from the raw ones; the same one twice is one unit."""
-        for known, unit in zip(self._features, self._of, strict=True):
-            if known == feature:
-                return (unit,)
+        if feature in self._known:
+            return (self._known[feature],)
         (unit,) = self._new(1)
+        self._known[feature] = unit
         self._features.append(feature)
         self._of.append(unit)
         return (unit,)

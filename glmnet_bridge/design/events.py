@@ -86,7 +86,8 @@ def _of_category(raw: pd.Categorical, name: str) -> tuple[Levels, Levels]:
         )
     raise DataError(
         f"The response {name!r} has {len(present)} levels ({shown}); a binomial response has two. "
-        f"Choose one against the rest, as in I({name} == {present[-1]!r}) ~ ..."
+        f"Choose one against the rest, as in I({name} == {present[-1]!r}) ~ ..., or model all of them by "
+        'family="multinomial".'
     )
 
 

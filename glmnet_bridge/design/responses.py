@@ -1,6 +1,7 @@
 """Responses: which number is modelled, of which event, out of how many trials.
 
     y in [0, 1] and trials m        events of all kinds: 0/1, two levels, shares, successes of m
+    y in {0, 1}^(C-1)               one of C classes, against a base class
     y                               counts, positive numbers, reals
 
 All codings of the same binomial data end in the same pair (share, trials), so that one
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, missing, rows_where
-from glmnet_bridge.design import arguments, events
+from glmnet_bridge.design import arguments, classes, events
 from glmnet_bridge.design.events import Level
 from glmnet_bridge.design.expressions import Expression, build
 from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed, warn
@@ -39,11 +40,12 @@ class Response:
 
     Attributes
     ----------
-    kind : "binary", "proportion", "successes" (of the binomial), "count", "positive" or "real"
+    kind : "binary", "proportion", "successes" (of the binomial), "classes", "count", "positive" or "real"
     expressions : the left side; two for `k + m ~ x` (successes and failures)
-    levels : what a binary response can be (False, True for a boolean one of another kind)
+    levels : what a binary response or one of several classes can be (False, True for a boolean one of another kind)
     event : the level of which the probability is modelled, or None
     unused : levels that a category declares and no row has
+    base : the class that all others are compared with, or None
     """
 
     kind: str
@@ -51,6 +53,12 @@ class Response:
     levels: tuple[Level, ...] = ()
     event: Level | None = None
     unused: tuple[Level, ...] = ()
+    base: Level | None = None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the linear predictors where there are several: the classes after the base."""
+        return tuple(str(level) for level in self.levels if level != self.base) if self.kind == "classes" else ()
 
     @property
     def name(self) -> str:
@@ -66,6 +74,10 @@ class Response:
     def describes(self) -> str:
         """What the model is about, for people: `P(low = 1)`, `mean of art`."""
         written = _unwrapped(self.expressions[0])
+        if self.kind == "classes":
+            modelled = listed([f"P({written} = {level})" for level in self.outputs])
+            rest = f", no rows with {listed([repr(level) for level in self.unused])}" if self.unused else ""
+            return f"{modelled} against {self.base}{rest}"
         if self.kind == "binary":
             rest = f", no rows with {listed([repr(level) for level in self.unused])}" if self.unused else ""
             if self.event is True and not _is_name(self.expressions[0]):
@@ -89,14 +101,19 @@ class Response:
         trials: Array | None = None,
         index: pd.Index | None = None,
     ) -> tuple[Array, Array | None]:
-        """The response `(n, 1)` and the number of trials `(n,)`, or None for one trial each.
+        """The response `(n, 1)`, of C classes `(n, C - 1)`, and the number of trials `(n,)`, or None for one each.
 
         `trials` are those of a proportion; `index` holds the row labels for errors.
         """
         return _encoded(self, _evaluated(self.expressions, values, index), trials, index)
 
     def classes(self, mean: Array, threshold: float = 0.5) -> Array:
-        """The level that each probability `(n,)` speaks for: the event from `threshold` on; nan stays nan."""
+        """The level that each probability `(n,)` speaks for: the event from `threshold` on; nan stays nan.
+
+        Of several classes the most probable one, by the probabilities `(n, C)` of all.
+        """
+        if self.kind == "classes":
+            return classes.most_probable(mean, self.levels)
         if self.kind != "binary":
             raise ArgumentError(f"Classes need a response with two levels; this models the {self.describes}.")
         if not (isinstance(threshold, int | float | np.number) and 0 <= threshold <= 1):
@@ -113,6 +130,7 @@ class Response:
             "levels": list(self.levels),
             "event": self.event,
             "unused": list(self.unused),
+            "base": self.base,
         }
 
     @classmethod
@@ -124,6 +142,7 @@ class Response:
             levels=tuple(state["levels"]),
             event=state["event"],
             unused=tuple(state["unused"]),
+            base=state.get("base"),
         )
 
 
@@ -133,23 +152,29 @@ def learn(
     *,
     support: str,
     event: Any = None,
+    base: Any = None,
     trials: Array | None = None,
     index: pd.Index | None = None,
 ) -> tuple[Response, Array, Array | None]:
-    """The coding of the left side, with the response `(n, 1)` and trials `(n,)` or None.
+    """The coding of the left side, with the response `(n, k)` and trials `(n,)` or None.
 
     Parameters
     ----------
     expressions : the left side of the formula; `values` has the columns it reads
-    support : "binomial", "count", "positive" or "real": what the family can have
+    support : "binomial", "classes", "count", "positive" or "real": what the family can have
     event : the level to model, for a response with two levels
+    base : the class to compare with, for one with several
     trials : number of trials `(n,)` of each proportion
     index : row labels, for errors
     """
     parts = tuple(expressions)
-    _check_arguments(parts, support, event, trials)
+    _check_arguments(parts, support, event, base, trials)
     raw = _evaluated(parts, values, index)
-    if support != "binomial":
+    if support == "classes":
+        levels, unused = classes.classes_of(raw[0], parts[0].code, index)
+        least = classes.chosen_base(base, levels, parts[0].code)
+        response = Response("classes", parts, levels, unused=unused, base=least)
+    elif support != "binomial":
         response = Response(support, parts, levels=(False, True) if _is_bool(raw[0]) else ())
     elif len(raw) == 2:
         response = Response("successes", parts)
@@ -162,7 +187,7 @@ def learn(
 
 
 def from_array(
-    y: Any, index: pd.Index, *, support: str, event: Any = None, trials: Any = None
+    y: Any, index: pd.Index, *, support: str, event: Any = None, base: Any = None, trials: Any = None
 ) -> tuple[Response, Array, Array | None]:
     """A response given as an array or Series `(n,)`, or as successes and failures `(n, 2)`; as `learn`.
 
@@ -180,20 +205,23 @@ def from_array(
             raise DataError(f"y is missing in {rows_where(index, gaps)}; drop those rows of X and y.")
     counts = None if trials is None else arguments.number("trials", trials, index)
     parts = [_expression(name if name.isidentifier() else f"Q({name!r})", None) for name in names]
-    return learn(parts, values, support=support, event=event, trials=counts, index=index)
+    return learn(parts, values, support=support, event=event, base=base, trials=counts, index=index)
 
 
 def _expression(code: str, functions: Mapping[str, Any] | None) -> Expression:
     return build(code, functions, forms=("successes",), learn=False)
 
 
-def _check_arguments(parts: tuple[Expression, ...], support: str, event: Any, trials: Array | None) -> None:
+def _check_arguments(parts: tuple[Expression, ...], support: str, event: Any, base: Any, trials: Array | None) -> None:
     name = " + ".join(part.code for part in parts)
     grouped = len(parts) == 2 or parts[0].call == "successes"
+    if base is not None and support != "classes":
+        raise ArgumentError("base= is the class that the multinomial family compares with; leave it out for this one.")
     if support != "binomial":
         for argument, value in (("event", event), ("trials", trials)):
             if value is not None:
-                raise ArgumentError(f"{argument}= is for the binomial family; leave it out for this one.")
+                hint = " The class to compare with is chosen by base=." if support == "classes" else ""
+                raise ArgumentError(f"{argument}= is for the binomial family; leave it out for this one.{hint}")
         if grouped:
             raise FormulaError(
                 f"The left side {name!r} means successes and trials, which only the binomial family has. "
@@ -239,6 +267,9 @@ def _column(part: Expression, values: Mapping[str, ColumnValues], index: pd.Inde
 def _encoded(
     response: Response, raw: list[ColumnValues], trials: Array | None, index: pd.Index | None
 ) -> tuple[Array, Array | None]:
+    if response.kind == "classes":
+        assert response.base is not None
+        return classes.indicators(raw[0], response.name, response.levels, response.base, index), None
     if response.kind == "binary":
         happened = events.happened(raw[0], response.name, response.levels, response.event, index)
         return happened[:, None], None

@@ -35,7 +35,7 @@ class Sample:
     Attributes
     ----------
     source : Source, the columns of the design `(n, p)`
-    response : (n, 1) float array; None where only predictions are asked for
+    response : (n, k) float array; None where only predictions are asked for
     trials, prior_weights, freq_weights : (n,) float array each, or None for 1
     offset : (n, 1) float array, the sum of all offsets and log exposures, or None
     index : labels of the rows used
@@ -139,7 +139,8 @@ class Recipe:
         names = self.design.variables | _names(parts) | _names(texts.values())
         table = _gather(data, self.design.formula, names, texts, bare, "drop")
         if not len(table.index):
-            return _empty(table, len(self.design.names), self.given, with_response)
+            outputs = len(self.response.outputs)
+            return _empty(table, len(self.design.names), self.given, with_response, outputs)
         numbers = _numbers(texts, table)
         y, counts = None, None
         if with_response:
@@ -182,6 +183,7 @@ def learn(
     *,
     support: str,
     event: Any = None,
+    base: Any = None,
     trials: Any = None,
     prior_weights: Any = None,
     freq_weights: Any = None,
@@ -196,8 +198,9 @@ def learn(
     ----------
     formula : "y ~ x + C(g)"
     data : what `as_frame` takes; it is not changed
-    support : "binomial", "count", "positive" or "real": what the family can have as response
+    support : "binomial", "classes", "count", "positive" or "real": what the family can have as response
     event : the level to model, for a response with two levels
+    base : the class to compare with, for one with several
     trials, prior_weights, freq_weights, offset, exposure : see `design/arguments.py`
     missing : "drop" rows with missing values, or "raise"
     functions : the caller's functions by their names in the formula
@@ -216,9 +219,12 @@ def learn(
         table.values,
         support=support,
         event=event,
+        base=base,
         trials=numbers.get("trials"),
         index=table.index,
     )
+    if support == "classes" and (parsed.offsets or "offset" in numbers):
+        raise ArgumentError(no_offset())
     design = Design.learn(parsed, table.values, index=table.index)
     if "Intercept" in design.names and not design.has_intercept:
         raise FormulaError(
@@ -228,6 +234,14 @@ def learn(
     source = design.encode(table.values, index=table.index)
     recipe = Recipe(design, response, {**texts, **dict.fromkeys(bare)})
     return recipe, _sample(source, table, y, counts, numbers, parsed)
+
+
+def no_offset() -> str:
+    """Why a multinomial model takes none."""
+    return (
+        "An offset is one number per row, which the multinomial family cannot take: each class has a linear predictor "
+        "of its own. Leave it out."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,13 +382,13 @@ def _sample(
     return sample
 
 
-def _empty(table: _Table, width: int, given: Iterable[str], with_response: bool) -> Sample:
+def _empty(table: _Table, width: int, given: Iterable[str], with_response: bool, outputs: int) -> Sample:
     """No rows: without them a column has no kind, so that nothing is computed from it."""
     none = np.empty(0)
     has = {name: none if name in given else None for name in arguments.NAMES}
     return Sample(
         source=ArraySource(np.empty((0, width))),
-        response=none[:, None] if with_response else None,
+        response=np.empty((0, max(outputs, 1))) if with_response else None,
         trials=has["trials"],
         prior_weights=has["prior_weights"],
         freq_weights=has["freq_weights"],

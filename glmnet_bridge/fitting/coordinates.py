@@ -41,24 +41,43 @@ class Coordinates:
     to_raw: Array | None = None
 
     def raw(self, theta: Array) -> Array:
-        """Coefficients of the raw columns."""
-        return theta if self.to_raw is None else self.to_raw @ theta
+        """Coefficients `(p * k,)` of the raw columns; those of one column stand together."""
+        return theta if self.to_raw is None else self._over(theta) @ theta
 
     def own(self, beta: Array) -> Array:
         """Coefficients in these coordinates, from those of the raw columns."""
-        return beta if self.to_raw is None else np.linalg.solve(self.to_raw, beta)
+        return beta if self.to_raw is None else np.linalg.solve(self._over(beta), beta)
 
     def covariance(self, covariance: Array) -> Array:
-        return covariance if self.to_raw is None else self.to_raw @ covariance @ self.to_raw.T
+        if self.to_raw is None:
+            return covariance
+        to_raw = self._over(covariance)
+        found: Array = to_raw @ covariance @ to_raw.T
+        return found
 
     def information(self, info: Array) -> Array:
         if self.to_raw is None:
             return info
-        inverse = np.linalg.inv(self.to_raw)
-        return inverse.T @ info @ inverse
+        inverse = np.linalg.inv(self._over(info))
+        found: Array = inverse.T @ info @ inverse
+        return found
+
+    def curvature(self, matrix: Array) -> Array:
+        """`T' M T`: the second derivative of something, from that in the raw coefficients."""
+        if self.to_raw is None:
+            return matrix
+        to_raw = self._over(matrix)
+        found: Array = to_raw.T @ matrix @ to_raw
+        return found
 
     def score(self, score: Array) -> Array:
-        return score if self.to_raw is None else np.linalg.solve(self.to_raw.T, score)
+        return score if self.to_raw is None else np.linalg.solve(self._over(score).T, score)
+
+    def _over(self, values: Array) -> Array:
+        """T for as many outputs as there are values for each column."""
+        assert self.to_raw is not None
+        outputs = len(values) // max(len(self.to_raw), 1)
+        return self.to_raw if outputs == 1 else np.kron(self.to_raw, np.eye(outputs))
 
 
 def choose(rows: Rows, names: tuple[str, ...], constant: int | None) -> Coordinates:

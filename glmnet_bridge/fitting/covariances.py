@@ -1,6 +1,12 @@
 """Coefficients of the columns and their covariance, for any affine network.
 
-    beta = fold(theta)        cov(beta) = A cov(theta) A',   A = d beta / d theta
+    beta = vec fold(theta)        cov(beta) = A cov(theta) A',   A = d beta / d theta
+
+Of k outputs the coefficients come one output after the other, as the model's labels: p * k of them.
+
+With a penalty P there are two: `(I+P)^-1 I (I+P)^-1`, that of the penalised estimator around its own mean
+("expected", "observed", by which information), and `(I+P)^-1`, the posterior where the penalty is a normal
+prior ("bayesian"), which is wider and on average covers the truth (Wahba 1983, Nychka 1988).
 
 For a GLM A is the identity, or picks the independent columns. A column that was left out as
 aliased has no coefficient (nan), one that separates the data has an infinite one.
@@ -13,25 +19,31 @@ import numpy as np
 from glmnet_bridge.errors import ArgumentError, nearest
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.estimates import Estimate
-from glmnet_bridge.model.networks import fold, fold_jacobian
+from glmnet_bridge.model.networks import by_output, fold, fold_jacobian
 
 Array = np.ndarray
 
-KINDS = ("expected", "observed")
+KINDS = ("expected", "observed", "bayesian")
 
 
 def representer(estimate: Estimate) -> Array:
-    """Finite coefficients `(p,)` that give every row's linear predictor: 0 for columns left out.
+    """Finite coefficients `(p * k,)` that give every row's linear predictors: 0 for columns left out.
 
     A network that is not affine has none: nan.
     """
     if not estimate.model.network.affine:
-        return np.full(len(estimate.model.columns), np.nan)
-    return fold(estimate.model.network, estimate.theta)[:, 0]
+        return np.full(len(estimate.model.labels), np.nan)
+    return fold(estimate.model.network, estimate.theta).T.ravel()
+
+
+def jacobian(estimate: Estimate) -> Array:
+    """A `(p * k, P)`, the derivative of the coefficients."""
+    network = estimate.model.network
+    return fold_jacobian(network, estimate.theta)[by_output(len(estimate.model.columns), network.outputs)]
 
 
 def coefficients(estimate: Estimate) -> Array:
-    """Coefficients `(p,)`: nan where aliased (or of undecided sign at infinity), infinite where separated."""
+    """Coefficients `(p * k,)`: nan where aliased (or of undecided sign at infinity), infinite where separated."""
     beta = representer(estimate).copy()
     if estimate.separation is None and estimate.rank is None:
         return beta
@@ -43,23 +55,24 @@ def coefficients(estimate: Estimate) -> Array:
 
 
 def states(estimate: Estimate) -> tuple[str, ...]:
-    """Per column: finite, +inf, -inf, either (infinite, sign open) or aliased."""
-    status = ["finite"] * len(estimate.model.columns)
+    """Per coefficient: finite, +inf, -inf, either (infinite, sign open) or aliased."""
+    width = len(estimate.model.columns)
+    status = ["finite"] * len(estimate.model.labels)
     if estimate.separation is not None:
         status = list(estimate.separation.status)
     if estimate.rank is not None:
         for j in estimate.rank.dropped:
-            status[j] = "aliased"
+            status[j::width] = ["aliased"] * len(status[j::width])
     return tuple(status)
 
 
 def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1.0) -> Array:
-    """Covariance `(p, p)` of the coefficients; nan for those that are not finite.
+    """Covariance `(p * k, p * k)` of the coefficients; nan for those that are not finite.
 
     Parameters
     ----------
     estimate : a fit
-    kind : "expected" or "observed" information
+    kind : "expected" or "observed" information, or "bayesian": the penalty as a prior
     dispersion : what multiplies the inverse information
 
     Raises
@@ -69,18 +82,21 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
     """
     if kind not in KINDS:
         raise ArgumentError(f"vcov={kind!r} is unknown; there are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
-    p = len(estimate.model.columns)
+    p = len(estimate.model.labels)
     theta = _of_theta(estimate, kind) if estimate.model.network.affine else None
     if theta is None:
         return np.full((p, p), np.nan)
     network = estimate.model.network
     if network.plain:
         out = theta * dispersion
+        if network.outputs > 1:
+            order = by_output(len(estimate.model.columns), network.outputs)
+            out = out[np.ix_(order, order)]
     else:
-        jacobian = fold_jacobian(network, estimate.theta)
-        out = jacobian @ theta @ jacobian.T * dispersion
-    gone = [state != "finite" for state in states(estimate)]
-    if any(gone):
+        slopes = jacobian(estimate)
+        out = slopes @ theta @ slopes.T * dispersion
+    gone = np.array(states(estimate)) != "finite"
+    if gone.any():
         out = out.copy()
         out[gone] = np.nan
         out[:, gone] = np.nan
@@ -89,16 +105,18 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
 
 def _of_theta(estimate: Estimate, kind: str) -> Array | None:
     """Covariance of theta at dispersion 1; any generalised inverse where theta is redundant."""
-    if kind == "expected" and estimate.covariance is not None:
-        return estimate.covariance
-    info = estimate.sums.expected if kind == "expected" else estimate.sums.observed
+    penalised = estimate.model.penalty.strength > 0
+    known = estimate.posterior if kind == "bayesian" and penalised else estimate.covariance
+    if kind != "observed" and known is not None:
+        return known
+    info = estimate.sums.observed if kind == "observed" else estimate.sums.expected
     if info is None:
         return None
     diagonal = estimate.model.penalty.diagonal(estimate.model.network.entries)
     used = linalg.factor(info if diagonal is None else info + np.diag(diagonal))
     if used is not None:
         inverse = used.inverse()
-        return inverse if diagonal is None else inverse @ info @ inverse
+        return inverse if diagonal is None or kind == "bayesian" else inverse @ info @ inverse
     if kind == "observed":
         return None  # not positive definite: theta is no maximum, or not identified
     return linalg.generalised_inverse(info)

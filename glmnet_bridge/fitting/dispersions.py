@@ -9,16 +9,17 @@ import numpy as np
 from glmnet_bridge.data.rows import Block, Rows
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.models import Model
+from glmnet_bridge.model.multinomials import probabilities
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class Degrees:
-    """Degrees of freedom: `nobs` rows that count, `rank` free coefficients."""
+    """Degrees of freedom: `nobs` rows that count, `rank` free coefficients (effective ones with a penalty)."""
 
     nobs: float
-    rank: int
+    rank: float
 
     @property
     def residual(self) -> float:
@@ -26,14 +27,22 @@ class Degrees:
 
 
 def pearson_chi2(model: Model, rows: Rows, theta: Array) -> float:
-    """Sum of weighted squared Pearson residuals, `w (y - mu)^2 / V(mu)`, over rows with weight."""
+    """Sum of weighted squared Pearson residuals, `w (y - mu)^2 / V(mu)`, over rows with weight.
+
+    Of a multinomial row they are those of its C classes as counts: `(y - p)^2 / p`.
+    """
 
     def part(block: Block) -> float:
-        mean = model.family.mean(model.eta(block, theta))
-        rest = block.response - mean
+        eta, y = model.eta(block, theta), block.response
+        if model.family.joint:
+            mean = variance = probabilities(eta)
+            rest = np.column_stack([1.0 - y.sum(axis=1), y]) - mean
+        else:
+            mean = model.family.mean(eta)
+            rest, variance = y - mean, model.family.variance(mean)
         with np.errstate(divide="ignore", invalid="ignore"):
             # a row that is fitted exactly counts 0, also where its mean has rounded to the edge of its range
-            terms = np.where(rest == 0.0, 0.0, block.weights[:, None] * rest**2 / model.family.variance(mean))
+            terms = np.where(rest == 0.0, 0.0, block.weights[:, None] * rest**2 / variance)
         return float(terms[block.weights > 0].sum())
 
     return rows.sum(part)

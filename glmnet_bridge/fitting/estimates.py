@@ -2,10 +2,11 @@
 
     coordinates -> start -> Newton -> rank and aliases -> separation -> covariance
 
-Newton runs in centred and scaled columns; everything is mapped back at the end. Rank is
-only examined when the information is nearly singular, separation only when the decrement
-shrinks geometrically instead of quadratically; both are then decided exactly (a QR of the
-columns, a linear programme), not guessed from the size of a coefficient.
+Newton runs in centred and scaled columns; everything is mapped back at the end. Where it
+converges quadratically and the information is sound, no more is asked. Everything else (a
+decrement that shrinks geometrically, no step that improves, the step limit, a singular
+information) is decided exactly, not guessed from the size of a coefficient: rank by a QR of
+the columns, separation by a linear programme. Only what has a maximum is then led on to it.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glmnet_bridge.data.rows import Block, Rows, one_blas_thread
-from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.fitting import coordinates, dispersions, edges, irls, large, linalg, starts
+from glmnet_bridge.data.rows import Rows, one_blas_thread
+from glmnet_bridge.errors import DataError, FitError
+from glmnet_bridge.fitting import continuations, coordinates, dispersions, edges, irls, large, linalg, starts
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
+from glmnet_bridge.fitting.problems import Limits, Problem, floor, of_columns, weight_unit
+from glmnet_bridge.fitting.ranks import decided
 from glmnet_bridge.fitting.traces import Step, Trace
-from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.models import Model, Sums
-from glmnet_bridge.model.networks import Inputs, Network
+from glmnet_bridge.model.networks import by_output
 
 if TYPE_CHECKING:
     from glmnet_bridge.fitting.separation import Separation
@@ -36,6 +38,10 @@ Array = np.ndarray
 SUSPECT = 1e-9
 # with a standard error beyond this (columns and weights of unit size) the estimate may be on its way to infinity
 LOST = 1e4
+# decrement at which the way to infinity is left: it halves with every step, and the deviance is its square away
+FAR_OUT = 1e-6
+# standard errors from its maximum at which a fit with a part of the offsets may end
+ROUGH = 1e-2
 # steps on a subsample are not counted: who allows fewer than this wants them counted
 ENOUGH = 20
 
@@ -60,6 +66,7 @@ class Estimate:
     rank : which columns were aliased, or None
     separation : which coefficients are infinite, or None
     chi2 : Pearson's chi2 where the dispersion is free, computed in centred columns; else None
+    posterior : (P, P) `(I+P)^-1` at dispersion 1 with a penalty; None without, or where `covariance` is
     note : how a training ended, in a sentence, or ""
     """
 
@@ -74,26 +81,12 @@ class Estimate:
     separation: Separation | None = None
     chi2: float | None = None
     note: str = ""
+    posterior: Array | None = None
 
     @property
     def converged(self) -> bool:
         """Whether theta is the maximum of the likelihood (of the independent columns)."""
         return self.outcome in ("converged", "rank deficient")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a fit stops: `tol` in standard errors, at most `max_steps` steps."""
-
-    tol: float = 1e-9
-    max_steps: int = 50
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.tol, int | float | np.number) and 0 < self.tol < 1):
-            raise ArgumentError(f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9.")
-        whole = isinstance(self.max_steps, int | np.integer) and not isinstance(self.max_steps, bool)
-        if not (whole and self.max_steps >= 0):
-            raise ArgumentError(f"max_steps={self.max_steps!r}: give a whole number, zero or more.")
 
 
 def estimate(
@@ -105,7 +98,8 @@ def estimate(
     ----------
     model : its network must be the columns' own (`networks.single_unit`)
     rows : all rows
-    start : (p,) coefficients to start from, or a Series or dict of them by column, or None
+    start : (p * k,) coefficients to start from, in the order of the model's labels, or a Series or dict of them
+        by label, or None
     limits : tolerance and step limit
     nobs : number of observations, for the dispersion in the stopping rule; rows by default
 
@@ -115,132 +109,86 @@ def estimate(
         where a column, weight or offset makes the likelihood undefined
     """
     limits = limits or Limits()
-    first = None if start is None else starts.given(start, model.columns)
+    first = None if start is None else starts.given(start, model)
     if len(rows.spans()) == 1:
         rows = hold(rows)  # a single block is formed once, not at every step
-    with one_blas_thread(rows.n * len(model.columns) ** 2):
+    # an overflow far from the maximum is no news: what is not finite is refused where it comes up
+    with one_blas_thread(rows.n * len(model.columns) ** 2), np.errstate(over="ignore", invalid="ignore"):
         constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
         axes = coordinates.choose(rows, model.columns, constant)
         unit = weight_unit(rows)
         used = replace(rows, weights=rows.weights / unit) if unit != 1.0 else rows
-        problem = _Problem(
+        problem = Problem(
             model, used.standardised(axes.shift, axes.scale), axes, constant, limits, nobs or rows.n, unit,
-            _floor(model, used),
+            floor(model, used),
         )  # fmt: skip
         return _examined(problem, first)
 
 
-def _floor(model: Model, rows: Rows) -> float:
-    """A dispersion so small that the residuals are rounding: relative to the responses they are about 1e-12."""
-    if not model.family.distribution.free_dispersion:
-        return 1.0
-    return max(1e-24 * dispersions.size(model.family, rows) / max(rows.n, 1), float(np.finfo(float).tiny))
-
-
-def weight_unit(rows: Rows) -> float:
-    """A power of two near the mean weight, or 1: rounding errors are measured against weights near 1."""
-    if rows.weights.strides == (0,):
-        return 1.0
-    mean = float(rows.weights.mean())
-    return 1.0 if not 0 < mean < np.inf or 0.125 <= mean <= 8.0 else float(2.0 ** np.round(np.log2(mean)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """What stays the same while columns and rows are left out."""
-
-    model: Model
-    rows: Rows
-    axes: Coordinates
-    constant: int | None
-    limits: Limits
-    nobs: float
-    unit: float = 1.0
-    floor: float = 0.0
-    kept: Array | None = None
-
-    def reduced(self) -> Model:
-        return self.model if self.kept is None else replace(self.model, network=_select(self.model, self.kept))
-
-    def objective(self, model: Model) -> irls.Objective:
-        free = model.family.distribution.free_dispersion
-        return irls.Objective(
-            lambda theta, want: model.sums(self.rows, theta, want),
-            self._penalty(model),
-            self.nobs - model.network.parameters if free else None,
-            None if model.penalty.strength > 0 else lambda theta: linalg.from_triangle(self.triangle(model, theta)),
-            self.floor,
-        )
-
-    def triangle(self, model: Model, theta: Array) -> Array:
-        """R of `sqrt(w) X`, of the kept columns, with the expected weights at theta."""
-        r = linalg.rows_triangle(self.rows, _root_weight(model, theta))
-        return r if self.kept is None else linalg.triangle(r[:, self.kept]).r
-
-    def _penalty(self, model: Model) -> Array | None:
-        """The penalty in standard coordinates: T' D T."""
-        diagonal = model.penalty.diagonal(model.network.entries)
-        if diagonal is None:
-            return None
-        to_raw, diagonal = self._to_raw(), diagonal / self.unit
-        return np.diag(diagonal) if to_raw is None else to_raw.T @ (diagonal[:, None] * to_raw)
-
-    def _to_raw(self) -> Array | None:
-        to_raw = self.axes.to_raw
-        return to_raw if to_raw is None or self.kept is None else to_raw[np.ix_(self.kept, self.kept)]
-
-    @property
-    def root(self) -> float:
-        """What turns a decrement into standard errors; a free dispersion takes up the unit of the weights."""
-        return 1.0 if self.model.family.distribution.free_dispersion else float(np.sqrt(self.unit))
-
-    def position(self) -> int | None:
-        """Where the intercept stands among the kept columns."""
-        if self.constant is None or self.kept is None:
-            return self.constant
-        at = np.flatnonzero(self.kept == self.constant)
-        return int(at[0]) if len(at) else None
-
-    def own_axes(self) -> Coordinates:
-        return self.axes if self.kept is None else replace(self.axes, to_raw=self._to_raw())
-
-
-def _select(model: Model, kept: Array) -> Network:
-    """The network on some of the columns."""
-    names = tuple(model.columns[j] for j in kept)
-    matrix = np.eye(len(model.columns))[:, kept]
-    entries = tuple(model.network.entries[j] for j in kept)
-    return Network(Inputs(names, matrix), (Affine(len(kept), 1, bias=False),), entries)
-
-
-def _examined(problem: _Problem, start: Array | None) -> Estimate:
-    """Solve; where the information is nearly singular decide rank, where Newton crawls decide separation."""
-    path = _solve(problem, start, watch=geometric)
-    ranks = None
-    if path.outcome == "singular" or (path.end.factor is not None and path.end.factor.rcond < SUSPECT):
-        ranks = _rank(problem)
+def _examined(problem: Problem, start: Array | None) -> Estimate:
+    """Solve; where the information is nearly singular decide rank, where Newton does not converge decide separation."""
+    path, ranks = _attempt(problem, start), None
+    if path is None or path.outcome != "converged" or _nearly_singular(path):
+        ranks = decided(problem.rows, problem.axes)
         if len(ranks.dropped):
             problem = replace(problem, kept=ranks.kept)
-            start = None if start is None else start[ranks.kept]
-            path = _solve(problem, start, watch=geometric)
-    if start is not None and path.outcome in ("singular", "stalled"):
-        path = _solve(problem, None, watch=geometric)  # no way back from where it started
-    if path.outcome in ("singular", "suspicious") or _lost(problem, path):
-        found = _separated(problem)
-        if found is not None:
-            return _limit(problem, found, ranks)
-        if path.outcome != "converged":
-            path = _solve(problem, problem.own_axes().raw(path.end.theta), watch=None)
-    return _finished(problem, _on_edge(problem, path), ranks)
+            start = None if start is None else start[of_columns(ranks.kept, problem.model.network.outputs)]
+            path = _attempt(problem, start)
+    if start is not None and path is not None and path.outcome in ("singular", "stalled"):
+        path = _attempt(problem, None)  # no way back from where it started
+    examined = path is None or path.outcome != "converged" or _lost(problem, path)
+    found = _separated(problem) if examined else None
+    if found is not None:
+        return _limit(problem, found, ranks)
+    path = _on_edge(problem, _patient(problem, path))
+    found = _separated(problem) if path.outcome == "boundary" and not examined else None
+    return _finished(problem, path, ranks) if found is None else _limit(problem, found, ranks)
 
 
-def _lost(problem: _Problem, path: irls.Path) -> bool:
+def _attempt(problem: Problem, start: Array | None) -> irls.Path | None:
+    """Newton's path, watched for separation; None where nothing lies inside the link's domain to start from."""
+    try:
+        return _solve(problem, start, watch=geometric)
+    except FitError:
+        return None
+
+
+def _patient(problem: Problem, path: irls.Path | None) -> irls.Path:
+    """The path, led on where it may have a maximum to go to; raises where there is nothing to start from."""
+    if path is not None and path.outcome in ("singular", "suspicious"):
+        path = _solve(problem, problem.own_axes().raw(path.end.theta), watch=None)
+    if path is not None and (path.outcome == "converged" or problem.limits.max_steps < ENOUGH):
+        return path
+    led = None if edges.has(problem.model.family) else _led(problem)
+    return led or path or _solve(problem, None, watch=None)
+
+
+def _led(problem: Problem) -> irls.Path | None:
+    """The path of a fit that takes offsets and weights in step by step; None where they are no reason, or no way."""
+    size = continuations.spread(problem.rows)
+
+    def solve(share: float, theta: Array | None) -> irls.Path | None:
+        limits = replace(problem.limits, tol=max(problem.limits.tol, ROUGH)) if share < 1.0 else problem.limits
+        stage = replace(problem, rows=continuations.partial(problem.rows, share), limits=limits)
+        try:
+            return _solve(stage, None if theta is None else problem.own_axes().raw(theta), watch=None)
+        except (DataError, FitError):
+            return None  # the likelihood is no number where this one would start
+
+    return continuations.let_in(solve, size) if size >= 1.0 else None
+
+
+def _nearly_singular(path: irls.Path) -> bool:
+    return path.end.factor is not None and path.end.factor.rcond < SUSPECT
+
+
+def _lost(problem: Problem, path: irls.Path) -> bool:
     """Whether a standard error is so large that Newton may have come to rest on its way to infinity."""
     factor = path.end.factor
     return path.outcome == "converged" and factor is not None and factor.exceeded(LOST**2)
 
 
-def _on_edge(problem: _Problem, path: irls.Path) -> irls.Path:
+def _on_edge(problem: Problem, path: irls.Path) -> irls.Path:
     """The path, or one that slides along the edge of the link's domain where Newton's steps run into it."""
     model = problem.reduced()
     if not edges.has(model.family):
@@ -253,7 +201,7 @@ def _on_edge(problem: _Problem, path: irls.Path) -> irls.Path:
     return edges.slide(problem.objective(model), model, problem.rows, theta, limits.tol, limits.max_steps)
 
 
-def _solve(problem: _Problem, start: Array | None, watch: Callable[[list[Step]], bool] | None) -> irls.Path:
+def _solve(problem: Problem, start: Array | None, watch: Callable[[list[Step]], bool] | None) -> irls.Path:
     """Newton from `start`, raw coefficients of the kept columns, or from the constant that the data ask for."""
     model = problem.reduced()
     objective = problem.objective(model)
@@ -289,68 +237,46 @@ def geometric(steps: list[Step]) -> bool:
     return len(ratios) == 3 and all(0.35 < ratio < 0.95 for ratio in ratios)
 
 
-def _rank(problem: _Problem) -> Rank:
-    """R's rank decision on the unweighted columns of the rows that count."""
-
-    def counts(block: Block) -> Array:
-        return (block.weights > 0).astype(float)
-
-    r = linalg.rows_triangle(problem.rows, counts)
-    at = problem.rows.source.layout
-    norms = np.sqrt((r * r).sum(axis=0))
-    raw = norms.copy()
-    if problem.axes.shift is not None:
-        scale = 1.0 if problem.axes.scale is None else problem.axes.scale
-        raw[at.at_dense] = np.hypot(norms[at.at_dense], np.abs(problem.axes.shift * scale) * np.sqrt(problem.rows.n))
-    found = linalg.rank(r, raw)
-    return found if problem.axes.to_raw is None else _raw_equations(found, problem.axes.to_raw)
-
-
-def _raw_equations(found: Rank, to_raw: Array) -> Rank:
-    """Alias equations between raw columns: U* = U T, so U_d T_dd = U* ... solved for the dropped ones."""
-    if not len(found.dropped):
-        return found
-    # null vectors of the standard columns are mapped to null vectors of the raw ones
-    nulls = np.zeros((len(to_raw), len(found.dropped)))
-    nulls[found.dropped, np.arange(len(found.dropped))] = 1.0
-    nulls[found.kept] = -found.equations.T
-    nulls = to_raw @ nulls
-    solved = np.linalg.solve(nulls[found.dropped].T, nulls[found.kept].T)
-    return replace(found, equations=-solved)
-
-
-def _separated(problem: _Problem) -> Separation | None:
+def _separated(problem: Problem) -> Separation | None:
     from glmnet_bridge.fitting import separation  # loaded when it is suspected
 
     model = problem.reduced()
+    if model.family.joint:
+        return _classes_separated(problem)
     sides = separation.sides(model.family, problem.rows.response[:, 0])
     if sides is None:
         return None
     kept = np.arange(len(problem.model.columns)) if problem.kept is None else problem.kept
-    held = _held(problem)
+    held = problem.held()
     found = separation.prove(problem.rows.standardised(None, None), sides, np.setdiff1d(kept, held))
     if found is None:
         return None
     return replace(found, status=tuple("finite" if j in held else word for j, word in enumerate(found.status)))
 
 
-def _held(problem: _Problem) -> Array:
-    """Positions of the columns that a penalty keeps finite."""
-    model = problem.model
-    diagonal = model.penalty.diagonal(model.network.entries)
-    return np.array([], dtype=int) if diagonal is None else np.flatnonzero(diagonal > 0)
+def _classes_separated(problem: Problem) -> Separation | None:
+    """The same for several classes: about each coefficient of each class."""
+    from glmnet_bridge.fitting import rivals
+
+    width, outputs = len(problem.model.columns), problem.model.network.outputs
+    order = by_output(width, outputs)
+    kept = np.arange(width) if problem.kept is None else problem.kept
+    open_ones = np.isin(order // outputs, kept) & ~np.isin(order, problem.held())
+    return rivals.prove(problem.rows.standardised(None, None), np.flatnonzero(open_ones))
 
 
-def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate:
+def _limit(problem: Problem, found: Separation, ranks: Rank | None) -> Estimate:
     """The fit that separated data tend to: rows at infinity fit perfectly, the others decide what stays finite."""
+    if problem.model.family.joint:
+        return _near_limit(problem, found, ranks)
     rest = replace(problem, rows=replace(problem.rows, weights=np.where(found.goes_off, 0.0, problem.rows.weights)))
     some = (rest.rows.weights > 0).any()
-    staying = np.union1d(_rank(rest).kept, _held(problem)) if some else _held(problem)
+    staying = np.union1d(decided(rest.rows, rest.axes).kept, problem.held()) if some else problem.held()
     if problem.kept is not None:
         staying = np.intersect1d(staying, problem.kept)
     rest = replace(rest, kept=staying)
     if some and len(staying):
-        path = _solve(rest, None, watch=None)
+        path = _on_edge(rest, _patient(rest, _attempt(rest, None)))
     else:
         p = len(staying)  # penalised columns, which nothing but the penalty speaks of
         sums = Sums(0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p)))
@@ -359,7 +285,17 @@ def _limit(problem: _Problem, found: Separation, ranks: Rank | None) -> Estimate
     return replace(ended, outcome="separated", separation=found, rank=ranks)
 
 
-def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimate:
+def _near_limit(problem: Problem, found: Separation, ranks: Rank | None) -> Estimate:
+    """The same for several classes: a point so far out that probabilities are those of the limit to some 1e-12.
+
+    A row may rule out some classes and leave others open, so that no row can be left out.
+    """
+    far = replace(problem, limits=Limits(FAR_OUT, max(problem.limits.max_steps, 3 * ENOUGH)))
+    ended = _finished(far, _solve(far, None, watch=None), ranks)
+    return replace(ended, outcome="separated", separation=found, rank=ranks)
+
+
+def _finished(problem: Problem, path: irls.Path, ranks: Rank | None) -> Estimate:
     """Covariance and everything else, in the columns that the user knows."""
     model, axes, end = problem.reduced(), problem.own_axes(), path.end
     sums = end.sums
@@ -378,7 +314,7 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
             replace(step, theta=axes.raw(step.theta), loglik=step.loglik * unit, distance=step.distance * root)
             for step in steps
         )
-    covariance = _covariance(problem, model, sums, end)
+    covariance, posterior = _covariance(problem, model, sums, end)
     if outcome == "boundary":
         covariance = np.full((len(end.theta), len(end.theta)), np.nan)  # there the information says nothing of errors
     return Estimate(
@@ -391,10 +327,11 @@ def _finished(problem: _Problem, path: irls.Path, ranks: Rank | None) -> Estimat
         trace=Trace(steps, model.network.entries),
         rank=ranks if aliased else None,
         chi2=_chi2(problem, model, sums, end.theta),
+        posterior=None if posterior is None else posterior / unit,
     )
 
 
-def _chi2(problem: _Problem, model: Model, sums: Sums, theta: Array) -> float | None:
+def _chi2(problem: Problem, model: Model, sums: Sums, theta: Array) -> float | None:
     """Pearson's chi2 where the standard errors need it; that of least squares is the deviance."""
     if not model.family.distribution.free_dispersion:
         return None
@@ -413,35 +350,30 @@ def _in_columns(sums: Sums, axes: Coordinates, unit: float) -> Sums:
     )
 
 
-def _leaves(problem: _Problem, model: Model, end: irls.Point) -> bool:
+def _leaves(problem: Problem, model: Model, end: irls.Point) -> bool:
     """Whether the next step leaves the link's domain."""
     if end.step is None or end.decrement <= problem.limits.tol:
         return False
     return not np.isfinite(model.sums(problem.rows, end.theta + end.step, "value").loglik)
 
 
-def _covariance(problem: _Problem, model: Model, sums: Sums, end: irls.Point) -> Array | None:
-    """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows."""
+def _covariance(problem: Problem, model: Model, sums: Sums, end: irls.Point) -> tuple[Array | None, Array | None]:
+    """Inverse expected information, by Cholesky where that keeps its digits, else by QR of the rows.
+
+    With a penalty the covariance of the penalised estimator, and `(I+P)^-1` beside it.
+    """
     if sums.expected is None:
-        return None
+        return None, None
     axes, objective = problem.own_axes(), problem.objective(model)
     used = end.factor if sums.expected is end.sums.observed else objective.factored(sums.expected)
     if objective.penalty is not None:
         if used is None:
-            return None
+            return None, None
         inverse = used.inverse()
-        return axes.covariance(inverse @ sums.expected @ inverse)
+        return axes.covariance(inverse @ sums.expected @ inverse), axes.covariance(inverse)
     if used is not None and used.rcond >= linalg.DOUBTFUL:
-        return axes.covariance(used.inverse())
+        return axes.covariance(used.inverse()), None
     r = problem.triangle(model, end.theta)
     if r.shape[0] < r.shape[1] or not (np.abs(np.diag(r)) > 0).all():
-        return None
-    return axes.covariance(linalg.inverse_from_triangle(r))
-
-
-def _root_weight(model: Model, theta: Array) -> Callable[[Block], Array]:
-    def root(block: Block) -> Array:
-        local = model.family.local(block.response, model.eta(block, theta))
-        return np.sqrt(block.weights * local.expected[:, 0])
-
-    return root
+        return None, None
+    return axes.covariance(linalg.inverse_from_triangle(r)), None

@@ -202,7 +202,8 @@ def search(objective: Objective, here: Point) -> Point | None:
         value = objective.value(theta, objective.evaluate(theta, "value").loglik)
         if value >= here.value + 1e-4 * length * here.gain:
             return objective.at(theta)
-        length *= 0.5
+        # where the information has nearly vanished the step is too long by many orders
+        length *= 0.5 if length > 1e-3 else 0.05
     return None
 
 

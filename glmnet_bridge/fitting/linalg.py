@@ -42,7 +42,7 @@ class Factor:
 
     def solve(self, b: Array) -> Array:
         """`matrix^-1 b`."""
-        return lapack.dpotrs(self.upper, b / self.scale)[0] / self.scale
+        return lapack.dpotrs(self.upper, b / self.scale)[0] / self.scale if len(b) else b
 
     def inverse(self) -> Array:
         """`matrix^-1`, symmetric."""
@@ -102,13 +102,21 @@ def from_triangle(r: Array) -> Factor | None:
 
 
 def rows_triangle(rows: Rows, root: object = None) -> Array:
-    """R of the whole design, `(min(n, p), p)`; `root(block)` gives row factors `(m,)`, e.g. the root of w."""
+    """R of the whole design, `(min(n, p), p)`; `root(block)` gives row factors `(m,)`, e.g. the root of w.
+
+    For k outputs that share information it gives `(m, r, k)`, and R is that of the p * k coefficients.
+    """
 
     def part(block: Block) -> Triangle:
         matrix = block.columns.matrix()
-        if callable(root):
-            matrix *= root(block)[:, None]
-        return triangle(matrix)
+        factors = root(block) if callable(root) else None
+        if factors is None:
+            return triangle(matrix)
+        if factors.ndim == 1:
+            matrix *= factors[:, None]
+            return triangle(matrix)
+        wide = matrix[:, None, :, None] * factors[:, :, None, :]
+        return triangle(wide.reshape(len(matrix) * factors.shape[1], -1))
 
     return rows.sum(part).r
 

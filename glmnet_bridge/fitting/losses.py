@@ -20,6 +20,7 @@ from glmnet_bridge.fitting.batches import take
 from glmnet_bridge.fitting.irls import Objective
 from glmnet_bridge.fitting.linalg import Factor, factor, generalised_inverse
 from glmnet_bridge.model.models import Model, Sums
+from glmnet_bridge.model.multinomials import probabilities
 
 Array = np.ndarray
 
@@ -267,11 +268,19 @@ def _largest(matrix: Array) -> float:
 
 
 def accuracy(model: Model, rows: Rows, theta: Array) -> float:
-    """Share of the weight classified right at a probability of 0.5; nan for any but one binomial output."""
-    if model.family.name != "binomial" or model.network.outputs != 1 or not usable(theta):
+    """Share of the weight classified right: at a probability of 0.5, or by the most probable of several classes.
+
+    nan for any but binomial and multinomial responses.
+    """
+    if model.family.name not in ("binomial", "multinomial") or not usable(theta):
         return np.nan
 
     def part(block: Block) -> float:
+        if model.family.joint:
+            y = block.response
+            own = np.column_stack([1.0 - y.sum(axis=1), y])
+            best = probabilities(model.eta(block, theta)).argmax(axis=1)
+            return float(block.weights @ own[np.arange(len(own)), best])
         y = block.response[:, 0]
         event = model.family.mean(model.eta(block, theta))[:, 0] > 0.5
         return float(block.weights @ np.where(event, y, 1.0 - y))
@@ -286,7 +295,7 @@ def runs_off(loss: Loss, theta: Array) -> bool:
     linear predictor by about 1 for ever, while decrement and loss shrink to nothing.
     """
     model, rows = loss.model, loss.rows
-    safe = model.family.distribution.support not in ("binomial", "count") or model.penalty.strength > 0
+    safe = model.family.distribution.support not in ("binomial", "count", "classes") or model.penalty.strength > 0
     if safe or not model.network.affine or not usable(theta):
         return False
     found = loss.newton(theta)

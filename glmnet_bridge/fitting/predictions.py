@@ -35,6 +35,27 @@ def linear_predictor(estimate: Estimate, rows: Rows) -> Array:
     return out
 
 
+def linear_predictors(estimate: Estimate, rows: Rows) -> Array:
+    """All k linear predictors `(n, k)`; under separation those far out on the way to infinity."""
+    out = np.empty((rows.n, estimate.model.network.outputs))
+    for start, stop in rows.spans():
+        out[start:stop] = estimate.model.eta(rows.block(start, stop), estimate.theta)
+    return out
+
+
+def joint_covariances(rows: Rows, covariance: Array, outputs: int) -> Array:
+    """Covariance `(n, k, k)` of each row's linear predictors; V `(k * p, k * p)`, output by output, without nan."""
+    out = np.empty((rows.n, outputs, outputs))
+    width = rows.source.layout.width
+    parts = covariance.reshape(outputs, width, outputs, width)
+    for start, stop in rows.spans():
+        matrix = rows.block(start, stop).columns.matrix()
+        for i in range(outputs):
+            for j in range(outputs):
+                out[start:stop, i, j] = np.einsum("ma,ma->m", matrix @ parts[i, :, j], matrix)
+    return out
+
+
 def standard_errors(rows: Rows, covariance: Array) -> Array:
     """Standard error `(n,)` of each row's linear predictor, `sqrt(x' V x)`; V `(p, p)` without nan."""
     out = np.empty(rows.n)

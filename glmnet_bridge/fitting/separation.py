@@ -102,21 +102,32 @@ class Separation:
         names : p column names
         family : chooses the words for the response
         """
-        ups, downs, fitted = WORDS.get("" if family is None else family.name, WORDS[""])
-        moving = self.counts[0] + self.counts[1]
-        rows = f"{'' if self.counts[2] else 'all '}{moving} row{'s are' if moving > 1 else ' is'}"
         infinite = [f"{names[j]} -> {word}" for j, word in enumerate(self.status) if "inf" in word]
         either = [names[j] for j, word in enumerate(self.status) if word == "either"]
         finite = [names[j] for j, word in enumerate(self.status) if word == "finite"]
         parts = [f"{listed(infinite, 6)}:" if infinite else "The data are separated:"]
-        parts.append(f"{rows} {fitted} ({self._reason(names, ups, downs)}).")
+        parts.append(self._classes() if family is not None and family.joint else self._rows(names, family))
         if either:
             parts.append(f"{listed(either, 6)} run{'s' * (len(either) == 1)} off too, with either sign.")
         parts.append(
             f"{listed(finite, 6)} stay{'s' * (len(finite) == 1)} finite." if finite else "No term stays finite."
         )
-        free = "Intercept" in names and self.status[list(names).index("Intercept")] != "finite"
+        constants = [j for j, name in enumerate(names) if name.split(": ")[-1] == "Intercept"]
+        free = any(self.status[j] != "finite" for j in constants)
         return " ".join([*parts, NEXT.replace("ridge(1)", "ridge(1, intercept=True)") if free else NEXT])
+
+    def _rows(self, names: Sequence[str], family: Family | None) -> str:
+        """How many rows go off, and which."""
+        ups, downs, fitted = WORDS.get("" if family is None else family.name, WORDS[""])
+        moving = self.counts[0] + self.counts[1]
+        rows = f"{'' if self.counts[2] else 'all '}{moving} row{'s are' if moving > 1 else ' is'}"
+        return f"{rows} {fitted} ({self._reason(names, ups, downs)})."
+
+    def _classes(self) -> str:
+        """Of several classes: in how many rows some have a probability that tends to 0."""
+        perfect, some, _ = self.counts
+        found = f"in {perfect + some} rows the probability of one or more classes tends to 0"
+        return f"{found}, {perfect} of them are predicted perfectly." if perfect else f"{found}."
 
     def _reason(self, names: Sequence[str], ups: str, downs: str) -> str:
         """Which rows go off: those of some levels, or those on one side of an equation."""

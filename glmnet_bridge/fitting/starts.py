@@ -20,6 +20,7 @@ from glmnet_bridge.errors import ArgumentError, DataError, FitError, listed, nea
 from glmnet_bridge.fitting.linalg import factor
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.models import Model, Sums
+from glmnet_bridge.model.networks import by_output
 
 Array = np.ndarray
 
@@ -32,6 +33,8 @@ def start(model: Model, rows: Rows, constant: int | None) -> Array:
     FitError
         if no start inside the domain is found; the message says to give `start=`
     """
+    if model.family.joint:
+        return _joint_start(model, rows, constant)
     level = float(model.family.link.function(np.array(inside(model.family, rows))))
     offset = _mean_offset(model, rows, level)
     if constant is not None:
@@ -54,14 +57,26 @@ def start(model: Model, rows: Rows, constant: int | None) -> Array:
     )
 
 
-def given(start: Any, names: tuple[str, ...]) -> Array:
-    """What the caller gave as `start=`, as `(p,)` numbers in the order of the columns.
+def _joint_start(model: Model, rows: Rows, constant: int | None) -> Array:
+    """The shares of the classes where there is an intercept, else equal ones; each inside the domain."""
+    theta = np.zeros((model.network.parameters // model.network.outputs, model.network.outputs))
+    if constant is not None:
+        totals = np.concatenate([[0.0], rows.weights @ rows.response])
+        totals[0] = rows.weights.sum() - totals.sum()
+        shares = (totals + 0.5) / (totals.sum() + 0.5 * len(totals))
+        theta[constant] = model.family.link.function(shares[1:])
+    return theta.ravel()
+
+
+def given(start: Any, model: Model) -> Array:
+    """What the caller gave as `start=`, as theta `(P,)`: numbers in the order of the labels, or by label.
 
     Raises
     ------
     ArgumentError
-        unless it is one finite number per column, in their order or by their names
+        unless it is one finite number per coefficient, in their order or by their names
     """
+    names = model.labels
     what = f"start= takes {len(names)} finite numbers, in the order {listed(names, 12)}, or a Series or dict by name"
     if isinstance(start, pd.Series) and not isinstance(start.index, pd.RangeIndex) or isinstance(start, Mapping):
         labels = dict(start.items())
@@ -77,7 +92,9 @@ def given(start: Any, names: tuple[str, ...]) -> Array:
     if len(beta) != len(names) or not (np.abs(beta) < 1e100).all():
         found = f"has {len(beta)} numbers" if len(beta) != len(names) else "has a nan, or a number beyond 1e100"
         raise ArgumentError(f"{what}; this {found}.")
-    return beta
+    theta = np.empty_like(beta)
+    theta[by_output(len(model.columns), model.network.outputs)] = beta
+    return theta
 
 
 def _as_numbers(values: Any) -> Array | None:

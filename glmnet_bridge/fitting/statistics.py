@@ -36,7 +36,7 @@ def exact(family: Family, rows: Rows, deviance: float) -> bool:
     return deviance <= 1e-27 * dispersions.size(family, rows)
 
 
-def parameters(family: Family, rank: int) -> int:
+def parameters(family: Family, rank: float) -> float:
     """What AIC and BIC count: coefficients, and the dispersion where it is estimated."""
     return rank + int(family.distribution.free_dispersion)
 
@@ -45,6 +45,8 @@ def null_deviance(model: Model, rows: Rows) -> float:
     """Deviance of the model with an intercept alone (and the offset); without an intercept of the empty model."""
     if "Intercept" not in model.columns:
         return _constant_deviance(model.family, rows, 0.0)
+    if model.family.joint:
+        return _classes_deviance(rows)
     if rows.offset is None:
         mean = float(rows.weights @ rows.response[:, 0] / rows.weights.sum())
         if model.family.distribution.support in ("binomial", "count") and mean in (0.0, 1.0) and _all_equal(rows):
@@ -70,6 +72,13 @@ def _constant_deviance(family: Family, rows: Rows, level: float) -> float:
         return float(np.sum(w * local, where=w > 0))
 
     return -2.0 * rows.sum(part) + 0.0
+
+
+def _classes_deviance(rows: Rows) -> float:
+    """That of the classes' own shares: every row is of one class."""
+    totals = rows.weights @ rows.response
+    totals = np.append(totals, rows.weights.sum() - totals.sum())
+    return float(-2.0 * scipy.special.xlogy(totals, totals / totals.sum()).sum()) + 0.0
 
 
 def _all_equal(rows: Rows) -> bool:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.inference.optima import Aim, optimum
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.losses import squared_error
@@ -25,12 +24,16 @@ from glmnet_bridge.model.losses import squared_error
 Array = np.ndarray
 
 NO_CAUSES = pd.DataFrame(columns=["cause", "share", "distance", "largest", "explanation"])
+DOUBLE = 1e-12  # machine epsilon of single precision is above, that of double precision below
+EXPRESSED = 1e-6  # standard errors within which the network's own maximum is the estimate
 SINGLE = 64  # roundings in single precision that a trained weight may hold
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
     """What is known of how a network was trained, on the scale of the total log-likelihood at dispersion 1.
+
+    Where `loss` is "squared error", on the scale of the total of squared errors, without a half.
 
     Attributes
     ----------
@@ -49,6 +52,18 @@ class Training:
     smoothing: float = 0.0
     weights: Array | None = None
     precision: float = float(np.finfo(float).eps)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether some weight has a penalty."""
+        return bool(self.l1.any() or self.l2.any())
+
+    @property
+    def other(self) -> str:
+        """What else than the likelihood, in words, the training aimed at; or ""."""
+        parts = [f"label smoothing {self.smoothing:g}"] if self.smoothing else []
+        parts += ["class weights"] if self.weights is not None else []
+        return " with ".join([*([self.loss] if self.loss else []), *parts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +121,7 @@ def undone(
     theta: Array,
     coefficients: Callable[[Array], Array],
     dispersion: float,
+    sizes: Array,
 ) -> list[tuple[str, str, Array, Array]]:
     """Undo one cause after the other: `name, words, coefficients before, coefficients after`.
 
@@ -116,6 +132,7 @@ def undone(
     theta : (P,) weights as trained
     coefficients : theta to `(q,)`
     dispersion : of the estimate
+    sizes : (q,) what each coefficient is added up from, in size: what rounding of the weights is relative to
     """
     steps: list[tuple[str, str, Array, Array]] = []
     at = theta
@@ -139,7 +156,7 @@ def undone(
     move(
         "training", f"training stopped short of the optimum of its {'penalised ' if first.penalised else ''}loss", first
     )
-    if rounding_only(steps[0][2] - steps[0][3], steps[0][3], training.precision):
+    if rounding_only(steps[0][2] - steps[0][3], sizes, training.precision):
         steps[0] = ("single precision", "the weights are rounded to single precision", *steps[0][2:])
     if first.penalised:
         free = replace(first, l1=np.zeros_like(first.l1), l2=np.zeros_like(first.l2))
@@ -176,7 +193,9 @@ def causes(
     """
     found = [Cause(name, words, before - after) for name, words, before, after in steps]
     rest = steps[-1][3] - mle
-    if _size(rest, information) > 1e-6:
+    if _size(rest, information) <= EXPRESSED:
+        found[-1] = replace(found[-1], difference=found[-1].difference + rest)  # rounding of the optima
+    else:
         found.append(Cause("structure", terms or "the network cannot express the formula's model", rest))
     gap = steps[0][2] - mle
     size = _size(gap, information)
@@ -212,11 +231,6 @@ def _squared(family: Family) -> Family:
     return replace(family, kernel=squared_error(family.link))
 
 
-def rounding_only(difference: Array, coefficients: Array, precision: float) -> bool:
-    """Whether a difference of coefficients is what arithmetic of this precision leaves."""
-    return bool(np.all(np.abs(np.nan_to_num(difference)) <= SINGLE * precision * (1.0 + np.abs(coefficients))))
-
-
-def class_weights(rows: Rows, event: Array, weights: tuple[float, float]) -> Array:
-    """Weights `(n,)` of the rows: `weights[1]` where the event happened, else `weights[0]`."""
-    return np.where(event > 0.5, weights[1], weights[0]) * np.ones(rows.n)
+def rounding_only(difference: Array, sizes: Array, precision: float) -> bool:
+    """Whether a difference of coefficients is what weights of single precision leave; no column's unit matters."""
+    return precision > DOUBLE and bool(np.all(np.abs(np.nan_to_num(difference)) <= SINGLE * precision * sizes))

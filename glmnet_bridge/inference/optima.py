@@ -4,25 +4,29 @@
 
 from the weights as they are. Each step maximises the second-order model of this around theta, with
 the expected information (Gauss-Newton) and damping (Levenberg, Marquardt) where a step does not
-improve; with l1 by coordinate descent on that model. Redundant weights stay where the step of least
-length leaves them; what they fold into is unique.
+improve; with l1 that model is minimised exactly (`lassos`). Where a penalty keeps the score of stacked affine
+layers from 0, Gauss-Newton would crawl: what the products of weights add to the curvature is added there.
+Redundant weights stay where the step of least length leaves them; what they fold into is unique.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.fitting import linalg
+from glmnet_bridge.inference import lassos
+from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.models import Model, Sums
+from glmnet_bridge.model.networks import Inputs, Network, fold, fold_jacobian
 
 Array = np.ndarray
 
-MOST = 200  # steps
-SWEEPS = 1000  # of coordinate descent
+MOST = 100  # steps
 TOLERANCE = 1e-9  # standard errors
+NOISE = 1e-13  # of the largest eigenvalue: below it a direction is redundant, and its curvature rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +78,18 @@ def optimum(aim: Aim, theta: Array, dispersion: float = 1.0) -> Optimum:
         if sums.score is None or sums.expected is None:
             return Optimum(theta, False)
         step, gain = _step(aim, theta, sums, damping)
-        if np.sqrt(max(gain, 0.0) / dispersion) <= TOLERANCE and damping == 0.0:
+        rounding = 1e-13 * (1.0 + abs(aim.value(theta, sums.loglik)))
+        if abs(gain) <= dispersion * TOLERANCE**2 and damping == 0.0:
             return Optimum(theta + step, True)
         there = theta + step
-        found = aim.model.sums(aim.rows, there, "expected")
-        before, after = aim.value(theta, sums.loglik), aim.value(there, found.loglik)
-        rounding = 1e-13 * (1.0 + abs(before))
-        if np.isfinite(after) and after >= before + 1e-4 * gain - rounding:
+        with np.errstate(over="ignore", invalid="ignore"):  # a step too long is not taken
+            found = aim.model.sums(aim.rows, there, "expected")
+            before, after = aim.value(theta, sums.loglik), aim.value(there, found.loglik)
+        if np.isfinite(after) and gain >= -rounding and after >= before + 1e-4 * gain - rounding:
             theta, sums = there, found
             damping = 0.0 if damping < 1e-6 else damping / 10.0
-        elif gain <= rounding:
-            return Optimum(theta, bool(np.sqrt(max(gain, 0.0) / dispersion) <= 1e-6))
+        elif abs(gain) <= rounding:
+            return Optimum(theta, bool(abs(gain) <= dispersion * 1e-12))
         else:
             damping = max(10.0 * damping, 1e-6)
             if damping > 1e12:
@@ -108,32 +113,38 @@ def _step(aim: Aim, theta: Array, sums: Sums, damping: float) -> tuple[Array, fl
     assert sums.score is not None and sums.expected is not None
     slope = sums.score - aim.l2 * theta
     curve = sums.expected + np.diag(aim.l2)
-    size = curve.diagonal()
-    curve = curve + np.diag(damping * np.where(size > 0, size, 1.0)) if damping else curve
+    if aim.l2.any() and not aim.l1.any() and aim.model.network.affine and not aim.model.network.linear:
+        curve = _bent(aim, theta, curve)
+    if damping:
+        # rows that are saturated have no curvature: there the slope says how far a step may go
+        size = np.maximum(curve.diagonal(), np.abs(slope) / (1.0 + np.abs(theta)))
+        curve = curve + np.diag(damping * np.where(size > 0, size, 1.0))
     if aim.l1.any():
-        step = _descended(slope, curve, aim.l1, theta)
+        step = lassos.step(slope, curve, aim.l1, theta)
         less = aim.l1 @ (np.abs(theta + step) - np.abs(theta))
         return step, 2.0 * float(slope @ step - 0.5 * step @ curve @ step - less)
     factor = linalg.factor(curve)
-    step = linalg.generalised_inverse(curve) @ slope if factor is None else factor.solve(slope)
+    if factor is None or factor.rcond < NOISE:
+        step = linalg.generalised_inverse(curve, NOISE) @ slope
+    else:
+        step = factor.solve(slope)
     return step, float(slope @ step)
 
 
-def _descended(slope: Array, curve: Array, l1: Array, theta: Array) -> Array:
-    """Coordinate descent on `slope'd - d'curve d / 2 - l1'|theta + d|` (Friedman, Hastie and Tibshirani 2010)."""
-    step = np.zeros_like(theta)
-    left = slope.copy()  # slope - curve @ step
-    diagonal = curve.diagonal()
-    for _ in range(SWEEPS):
-        most = 0.0
-        for j in np.flatnonzero(diagonal > 0):
-            whole = left[j] + diagonal[j] * (theta[j] + step[j])
-            new = np.sign(whole) * max(abs(whole) - l1[j], 0.0) / diagonal[j] - theta[j]
-            change = new - step[j]
-            if change:
-                step[j] = new
-                left -= curve[:, j] * change
-                most = max(most, abs(change) * np.sqrt(diagonal[j]))
-        if most <= 1e-12:
-            break
-    return step
+def _bent(aim: Aim, theta: Array, curve: Array) -> Array:
+    """The curvature of stacked affine layers, `curve - sum_i g_i d2 beta_i`, g the score of the coefficients.
+
+    beta is linear in each single weight, so that the difference of its Jacobian over a step of 1 is its derivative.
+    Directions of negative curvature are taken for as much positive one, as far as a step of theirs may go.
+    """
+    network, columns = aim.model.network, aim.model.columns
+    outputs = network.outputs
+    names = tuple(f"{column}, {unit}" for column in columns for unit in range(outputs))
+    plain = replace(aim.model, network=Network(Inputs(columns), (Affine(len(columns), outputs, bias=False),), names))
+    score = plain.sums(aim.rows, fold(network, theta).ravel(), "score").score
+    here = fold_jacobian(network, theta)
+    turned = np.array([(fold_jacobian(network, theta + one) - here).T @ score for one in np.eye(len(theta))])
+    scale = np.sqrt(np.maximum(curve.diagonal(), 0.0))
+    scale = np.where(scale > 0, scale, 1.0)
+    values, vectors = np.linalg.eigh((curve - 0.5 * (turned + turned.T)) / np.outer(scale, scale))
+    return np.asarray((vectors * np.abs(values)) @ vectors.T) * np.outer(scale, scale)

@@ -18,7 +18,7 @@ from glmnet_bridge.fitting import linalg
 from glmnet_bridge.mapping.correspondences import Correspondence, run_layers
 from glmnet_bridge.mapping.inputs import Fed
 from glmnet_bridge.mapping.raws import fed_matrix
-from glmnet_bridge.mapping.unions import Union, plain_model_network
+from glmnet_bridge.mapping.unions import Union
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import HiddenBody, Network
 
@@ -53,7 +53,7 @@ def confirm(
     ----------
     union, fed : the columns, and how the network's inputs were read (None: they are combinations of these)
     network, theta : the network as it was given, and its weights
-    beta : (q,) folded coefficients
+    beta : (q, k) folded coefficients
     rows : over the union's columns
 
     Raises
@@ -67,8 +67,7 @@ def confirm(
         matrix = columns.matrix()
         given = matrix @ union.inputs.matrix if fed is None else fed_matrix(matrix, fed, start, stop)
         size = np.abs(matrix) @ np.abs(beta)
-        there = run_layers(network, given, theta)[:, 0]
-        worst = max(worst, _apart(there, columns.dot(beta[:, None])[:, 0], size))
+        worst = max(worst, _apart(run_layers(network, given, theta), columns.dot(beta), size))
     random = _on_random(union, network, theta, beta)
     if not max(worst, random) <= TOLERANCE:
         raise BridgeError(
@@ -84,7 +83,7 @@ def _on_random(union: Union, network: Network, theta: Array, beta: Array) -> flo
     matrix, ones = union.inputs.matrix, union.inputs.ones
     if ones is not None:
         draw += np.outer(1.0 - draw @ ones, ones) / (ones @ ones)
-    there = run_layers(network, draw if matrix is None else draw @ matrix, theta)[:, 0]
+    there = run_layers(network, draw if matrix is None else draw @ matrix, theta)
     return _apart(there, draw @ beta, np.abs(draw) @ np.abs(beta))
 
 
@@ -111,10 +110,9 @@ def covariance_difference(map_: Correspondence, network: Network, model: Model, 
 def _both_routes(
     map_: Correspondence, network: Network, model: Model, theta: Array, rows: Rows, spans: Spans | None
 ) -> float:
-    names, kept = map_.columns, map_.kept
+    kept = map_.kept
     beta = np.nan_to_num(map_.coefficients)[kept]
-    plain = Model(names, plain_model_network(names, kept), model.family)
-    direct = plain.sums(rows, beta, "expected", spans).expected
+    direct = map_.terms.kept_sums(model.family, rows, beta, "expected", spans).expected
     own = replace(model, network=_BackPropagated(network))  # type: ignore[arg-type]
     weights = own.sums(rows, theta, "expected", spans).expected
     if direct is None or weights is None:
@@ -154,7 +152,9 @@ def _some(rows: Rows) -> Spans | None:
 def column_space(jacobian: Array) -> Array:
     """Orthonormal basis `(q, r)` of the coefficients that the weights can move."""
     left, values, _ = np.linalg.svd(jacobian, full_matrices=False)
-    return left[:, values > 1e-10 * values.max(initial=0.0)]
+    # a coefficient that no weight moves stays where it is, whatever the rounding
+    moved = np.where(np.any(jacobian, axis=1)[:, None], left, 0.0)
+    return moved[:, values > 1e-10 * values.max(initial=0.0)]
 
 
 def generalised_inverse_of_rank(info: Array, rank: int | None) -> Array:
@@ -166,4 +166,5 @@ def generalised_inverse_of_rank(info: Array, rank: int | None) -> Array:
         rank = int((values > 1e-12 * max(values.max(initial=0.0), 0.0)).sum())
     first = len(values) - rank
     half = vectors[:, first:] / np.sqrt(np.maximum(values[first:], np.finfo(float).tiny))
-    return half @ half.T / np.outer(scale, scale)
+    with np.errstate(over="ignore"):  # weights on their way to infinity: hardly any information is left
+        return half @ half.T / np.outer(scale, scale)

@@ -1,6 +1,6 @@
 """Correspondences: which weight is which term, as one matrix.
 
-    beta = R v + c        eta = U beta
+    beta = R v + c        eta = U beta                of several outputs: eta = U B, beta = vec B
 
 `v` are the network's weights themselves where eta is linear in them; where layers multiply, v
 is the folded kernel (one number per input, and one bias). Relations, constraints and words are
@@ -22,9 +22,10 @@ import pandas as pd
 from glmnet_bridge.data.rows import Array
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.linalg import Rank
+from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import Union, snapped
 from glmnet_bridge.model.layers import Affine, Fixed, Normalise, bare
-from glmnet_bridge.model.networks import Inputs, Network, fold, fold_jacobian, is_bias
+from glmnet_bridge.model.networks import Inputs, Network, by_output, fold, fold_jacobian, is_bias
 
 MOST = 6  # summands of an expression that are written out
 
@@ -51,10 +52,8 @@ class Correspondence:
 
     Attributes
     ----------
-    columns : names of the q columns of formula and network; the first `own` are the formula's
-    own : how many are the formula's
-    kept : positions of the independent ones
-    aliased : the formula's columns that others determine, with their equations
+    terms : the coefficients, q of them: those of the columns of formula and network, for each output
+    aliased : those of the formula's columns that others determine, with their equations
     entries : (m,) names of what R multiplies
     values : (m,) their values in this network
     matrix : (q, m) R
@@ -65,9 +64,7 @@ class Correspondence:
     ties : what the network cannot tell apart, or leaves out
     """
 
-    columns: tuple[str, ...]
-    own: int
-    kept: Array
+    terms: Terms
     aliased: dict[str, str]
     entries: tuple[str, ...]
     values: Array
@@ -77,6 +74,16 @@ class Correspondence:
     jacobian: Array
     folded: bool
     ties: tuple[Tie, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the coefficients: of the columns, or of the columns for each output."""
+        return self.terms.labels
+
+    @property
+    def kept(self) -> Array:
+        """Positions of those of independent columns."""
+        return self.terms.kept
 
     @property
     def coefficients(self) -> Array:
@@ -92,16 +99,16 @@ class Correspondence:
     def relations(self) -> tuple[str, ...]:
         """One word per column: same, scaled, combined, tied, glm only or network only."""
         tied = {name for tie in self.ties if len(tie.columns) > 1 for name in tie.columns}
-        return tuple(self._relation(j, tied) for j in range(len(self.columns)))
+        return tuple(self._relation(j, name in tied) for j, name in enumerate(self.columns))
 
-    def _relation(self, j: int, tied: set[str]) -> str:
+    def _relation(self, j: int, tied: bool) -> str:
         row = self.matrix[j]
         used = np.flatnonzero(row)
-        if j >= self.own:
+        if self.terms.added(j):
             return "network only"
         if not len(used):
             return "glm only"
-        if self.columns[j] in tied:
+        if tied:
             return "tied"
         if len(used) > 1:
             return "combined"
@@ -110,19 +117,20 @@ class Correspondence:
     @property
     def expressions(self) -> tuple[str, ...]:
         """Each coefficient in words: `kernel[g=b] - kernel[g=a]`."""
-        return tuple(self._expression(j) for j in range(len(self.columns)))
+        return tuple(self._expression(j, name) for j, name in enumerate(self.columns))
 
-    def _expression(self, j: int) -> str:
-        if self.columns[j] in self.aliased:
-            return f"aliased: {self.columns[j]} = {self.aliased[self.columns[j]]}"
+    def _expression(self, j: int, name: str) -> str:
+        if name in self.aliased:
+            return f"aliased: {name} = {self.aliased[name]}"
         return written(self.matrix[j], self.entries, float(self.constant[j]))
 
     def links(self) -> pd.DataFrame:
         """One row per non-zero entry of R: `glm_term, network_term, weight`."""
         rows, at = np.nonzero(self.matrix)
+        names = self.columns
         return pd.DataFrame(
             {
-                "glm_term": [self.columns[j] for j in rows],
+                "glm_term": [names[j] for j in rows],
                 "network_term": [self.entries[i] for i in at],
                 "weight": self.matrix[rows, at],
             }
@@ -132,6 +140,17 @@ class Correspondence:
     def rank(self) -> int:
         """How many coefficients the network can move freely."""
         return int(np.linalg.matrix_rank(self.matrix[self.kept])) if self.matrix.size else 0
+
+    @property
+    def narrow(self) -> int:
+        """How many directions of the coefficients narrow layers deny, beside the ties: of several outputs only.
+
+        Few hidden units let the coefficients of all classes move together, which is no linear constraint.
+        """
+        if self.terms.count == 1 or self.entries == self.weights:
+            return 0
+        free = int(np.linalg.matrix_rank(self.jacobian[self.kept]))
+        return len(self.kept) - len(self.ties) - free
 
     @property
     def null(self) -> Array:
@@ -158,13 +177,17 @@ class Correspondence:
         for column in null.T:
             column = column * np.sign(column[np.flatnonzero(column)[0]])
             used = [self.weights[i] for i in np.flatnonzero(column)]
-            said = _description(used, stacked=self.entries != self.weights)
+            size = column[column != 0]
+            together = len(size) > self.terms.count > 1 and bool((size == 1.0).all())
+            said = _description(used, stacked=self.entries != self.weights, softmax=together)
             rows.append((written(column, self.weights), ", ".join(used), said))
         return pd.DataFrame(rows, columns=["direction", "network_terms", "description"])
 
 
-def correspond(union: Union, network: Network, theta: Array, aliased: dict[str, str]) -> Correspondence:
-    """Read the map off an affine network with one linear predictor.
+def correspond(
+    union: Union, network: Network, theta: Array, aliased: dict[str, str], outputs: tuple[str, ...] = ()
+) -> Correspondence:
+    """Read the map off an affine network.
 
     Parameters
     ----------
@@ -172,25 +195,20 @@ def correspond(union: Union, network: Network, theta: Array, aliased: dict[str, 
     network : over these inputs
     theta : (P,) its weights
     aliased : equations of the formula's aliased columns
+    outputs : names of the linear predictors where there are several
     """
     own = Network(union.inputs, network.layers, network.entries)
-    jacobian = fold_jacobian(own, theta)
-    q = len(union.names)
+    terms = Terms(union.names, union.own, union.kept, outputs)
+    jacobian = fold_jacobian(own, theta)[by_output(len(union.names), terms.count)]
     if network.linear:
         entries, values, matrix = network.entries, np.asarray(theta, dtype=float), _clean(jacobian)
-        constant = fold(own, np.zeros_like(values))[:, 0]
+        constant = fold(own, np.zeros_like(values)).T.ravel()
     else:
-        kernel, bias = input_kernel(network, theta)
-        ones = np.zeros((q, 0)) if union.inputs.ones is None else union.inputs.ones[:, None]
-        inputs = np.eye(q) if union.inputs.matrix is None else union.inputs.matrix
-        matrix = np.column_stack([inputs, ones])
-        entries = tuple(f"folded kernel[{name}]" for name in union.inputs.names) + ("folded bias",) * ones.shape[1]
-        values, constant = np.concatenate([kernel, np.full(ones.shape[1], bias)]), np.zeros(q)
+        entries, values, matrix = _folded(union, network, theta, terms)
+        constant = np.zeros(len(matrix))
     return Correspondence(
-        columns=union.names,
-        own=union.own,
-        kept=union.kept,
-        aliased=aliased,
+        terms=terms,
+        aliased=terms.aliased(aliased),
         entries=entries,
         values=values,
         matrix=matrix,
@@ -198,16 +216,32 @@ def correspond(union: Union, network: Network, theta: Array, aliased: dict[str, 
         weights=network.entries,
         jacobian=jacobian,
         folded=not network.linear or any(isinstance(bare(layer), Fixed | Normalise) for layer in network.layers),
-        ties=_ties(union.names, union.kept, matrix, constant),
+        ties=_ties(terms.labels, terms.kept, matrix, constant),
     )
 
 
-def input_kernel(network: Network, theta: Array) -> tuple[Array, float]:
-    """Folded kernel `(d,)` and bias of the inputs, whatever the number of layers."""
+def _folded(union: Union, network: Network, theta: Array, terms: Terms) -> tuple[tuple[str, ...], Array, Array]:
+    """Where layers multiply: names and values of the folded kernel and bias, and R for them."""
+    kernel, bias = input_kernel(network, theta)
+    q = len(union.names)
+    ones = np.zeros((q, 0)) if union.inputs.ones is None else union.inputs.ones[:, None]
+    inputs = np.eye(q) if union.inputs.matrix is None else union.inputs.matrix
+    entries: list[str] = []
+    values: list[float] = []
+    for place, unit in enumerate(terms.outputs or ("",)):
+        end = f", {unit}" if unit else ""
+        entries += [f"folded kernel[{name}{end}]" for name in union.inputs.names]
+        entries += [f"folded bias[{unit}]" if unit else "folded bias"] * ones.shape[1]
+        values += [*kernel[:, place], *[bias[place]] * ones.shape[1]]
+    return tuple(entries), np.array(values), np.kron(np.eye(terms.count), np.column_stack([inputs, ones]))
+
+
+def input_kernel(network: Network, theta: Array) -> tuple[Array, Array]:
+    """Folded kernel `(d, k)` and bias `(k,)` of the inputs, whatever the number of layers."""
     onward = np.eye(network.outputs)
     for layer, run in reversed(list(zip(network.layers, network.slices(), strict=True))):
         onward = layer.backward(np.zeros((1, layer.inputs)), theta[run], onward)
-    return onward[0], float(run_layers(network, np.zeros((1, onward.shape[1])), theta)[0, 0])
+    return onward.T, run_layers(network, np.zeros((1, onward.shape[1])), theta)[0]
 
 
 def run_layers(network: Network, inputs: Array, theta: Array) -> Array:
@@ -218,8 +252,11 @@ def run_layers(network: Network, inputs: Array, theta: Array) -> Array:
 
 
 def reduced(correspondence: Correspondence, inputs: Inputs) -> Network | None:
-    """The constrained GLM over the same columns, one free weight per column of R; None if nothing is tied."""
-    if not correspondence.ties:
+    """The constrained GLM over the same columns, one free weight per column of R; None if nothing is tied.
+
+    Of several linear predictors, too: a constraint across them is no GLM on fewer columns.
+    """
+    if not correspondence.ties or correspondence.terms.count > 1:
         return None
     found = linalg.rank(correspondence.matrix[correspondence.kept])
     matrix = correspondence.matrix[:, found.kept]
@@ -280,8 +317,10 @@ def _ties(names: tuple[str, ...], kept: Array, matrix: Array, constant: Array) -
     return tuple(ties)
 
 
-def _description(used: list[str], stacked: bool) -> str:
+def _description(used: list[str], stacked: bool, softmax: bool = False) -> str:
     if len(used) == 1:
         return f"{used[0]} has no effect: its input is constant at 0 on these rows"
+    if softmax:
+        return "adding one number to the weights of all classes changes no prediction (softmax)"
     small = "moving the weights a little" if stacked else "moving the weights"
     return f"{small} along this direction changes no prediction"

@@ -17,7 +17,6 @@ import numpy as np
 from glmnet_bridge.data.rows import Array, Rows
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.mapping.correspondences import Correspondence
-from glmnet_bridge.mapping.unions import plain_model_network
 from glmnet_bridge.model.models import Model, Sums
 
 AT_OPTIMUM = 0.01  # standard errors within which a network counts as trained to the end
@@ -86,7 +85,7 @@ def distances(
     folded = map_.coefficients
     kept = map_.kept
     beta = folded[kept]
-    sums = known or Model(map_.columns, plain_model_network(map_.columns, kept), model.family).sums(rows, beta)
+    sums = map_.terms.kept_sums(model.family, rows, beta) if known is None else map_.terms.ordered(known)
     with np.errstate(invalid="ignore", divide="ignore"):
         by_refit = (folded - mle) / errors
     by_refit = np.where(np.isfinite(by_refit), by_refit, np.nan)

@@ -208,6 +208,20 @@ def ask(inputs: Any, functions: Functions | None = None) -> Asked:
     return Asked(numbers=inputs)
 
 
+def widths(asked: Asked) -> int | dict[str, int] | None:
+    """How many inputs the caller names, in all or by the network's input; None where that is not said by a count."""
+    if asked.groups is not None:
+        found = {str(name): widths(ask(each)) for name, each in asked.groups.items()}
+        counts = {name: each for name, each in found.items() if isinstance(each, int)}
+        return counts if len(counts) == len(found) else None
+    if asked.names is not None:
+        return len(asked.names)
+    if asked.numbers is None:
+        return None
+    shape = np.shape(asked.numbers)
+    return None if len(shape) not in (1, 2) else 1 if len(shape) == 1 else int(shape[1])
+
+
 def split(name: str, columns: Collection[str]) -> tuple[str | None, str | None]:
     """`("site", "north")` for `site[north]`, `("age", None)` for a column, `(None, None)` for neither."""
     if name in columns:

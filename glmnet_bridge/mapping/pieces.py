@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.data.selections import Selection
+from glmnet_bridge.data.selections import Selection, window
 from glmnet_bridge.design.encodings import Codes, Numbers
 from glmnet_bridge.errors import DataError
 
@@ -86,11 +86,12 @@ class Computed:
     def rows(self, chosen: Selection, unknown: Mapping[str, Array | None], made: Made) -> Numbers:
         key = hash((id(self.function), self.variables))
         if key not in made:
-            every = slice(0, len(chosen[self.parts[0].variable]))
+            n = len(chosen[self.parts[0].variable])
+            own, lying = slice(0, n), window(chosen.rows, 0, n)
             table: Any = {
                 label: chosen[part.variable]
                 if isinstance(part, Whole)
-                else part.rows(chosen, unknown, made).rows(every, every)
+                else part.rows(chosen, unknown, made).rows(own, lying)
                 for label, part in zip(self.labels, self.parts, strict=True)
             }
             made[key] = np.asarray(self.function(pd.DataFrame(table, copy=False)), dtype=float)

@@ -8,7 +8,7 @@ order: `inputs=` says which; without it they are the formula's columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +73,12 @@ class Raws:
         return pd.DataFrame(fed_matrix(columns, self.fed, start, stop), columns=list(self.names), copy=False)
 
 
+def own_names(intake: Intake, columns: Collection[str]) -> frozenset[str]:
+    """The frame's columns that the model itself names: those that it was trained on, or inputs called like columns."""
+    known = intake.named or (bool(intake.groups) and all(name in columns for name in intake.names))
+    return frozenset(intake.names) if known else frozenset()
+
+
 def fed_matrix(columns: Array | None, fed: Fed, start: int, stop: int) -> Array:
     """What is fed `(m, d)`: columns of the formula `(m, p)`, and those read for it."""
     others = None if fed.others is None else dense(fed.others, start, stop)
@@ -106,6 +112,8 @@ def feed_model(
             return _by_name(intake, design, data, index, kept)
         asked = Asked(names=intake.names)  # columns of the formula, or single levels: numbers
     asked = _one(intake, asked, data)
+    if asked.nothing and own_names(intake, frames.as_frame(data).columns):
+        asked = Asked(names=intake.names)
     if asked.names is not None:
         raw, pieces, values = _named_numbers(intake, asked.names, design, data, index, kept)
     else:
@@ -188,8 +196,7 @@ def _named_numbers(
     """The raw inputs by name: numbers, single levels, or the codes of a factor's categories."""
     if len(names) != len(intake.names):
         raise feeds.wrong_number(intake.names, names)
-    if intake.named:
-        feeds.check_order(intake.names, names)
+    feeds.check_order(intake.names, names)
     frame = frames.as_frame(data)
     pairs = {name: split(name, frame.columns) for name in names}
     read = {variable for variable, _ in pairs.values() if variable is not None}

@@ -28,7 +28,7 @@ COLUMNS = (
 NUMBERS = ("network", "as_glm", "glm", "std_error", "distance")
 
 
-def term_table(map_: Correspondence, apart: Distances, theta: Array, penalised: bool) -> pd.DataFrame:
+def term_table(map_: Correspondence, apart: Distances, theta: Array, aim: str = "") -> pd.DataFrame:
     """The term map of an affine network.
 
     Parameters
@@ -36,10 +36,10 @@ def term_table(map_: Correspondence, apart: Distances, theta: Array, penalised: 
     map_ : the correspondence
     apart : its distances
     theta : (P,) the network's weights
-    penalised : whether its model has a penalty
+    aim : "penalised" or "other loss" where it was trained for more than the likelihood
     """
     relations, expressions = map_.relations, map_.expressions
-    status = _status(map_, apart, penalised)
+    status = _status(map_, apart, aim)
     rows: list[dict[str, Any]] = []
     for j, name in enumerate(map_.columns):
         used = np.flatnonzero(map_.matrix[j])
@@ -92,10 +92,10 @@ def _alone(name: str, value: float, status: str) -> dict[str, Any]:
     return {"network_term": name, "relation": "network only", "network": value, "status": status}
 
 
-def _status(map_: Correspondence, apart: Distances, penalised: bool) -> str:
+def _status(map_: Correspondence, apart: Distances, aim: str) -> str:
     if not apart.trained:
         return "not converged"
-    return "penalised" if penalised else "folded" if map_.folded else "exact"
+    return aim or ("folded" if map_.folded else "exact")
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -23,7 +23,6 @@ from glmnet_bridge.fitting.covariances import equation
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.mapping.inputs import Chosen, Fed, dense, plain_variable
 from glmnet_bridge.mapping.pieces import OfLevels
-from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.networks import Inputs, Network
 
 CONSTANT = "Intercept"
@@ -187,13 +186,6 @@ def decide_rank(rows: Rows) -> Rank | None:
 def adds_constant(network: Network) -> bool:
     """Whether some layer adds a number to every row."""
     return any(layer.shifts for layer in network.layers)
-
-
-def plain_model_network(names: tuple[str, ...], kept: Array) -> Network:
-    """The network of a GLM on the columns `kept`, with the names of all."""
-    matrix = np.eye(len(names))[:, kept]
-    chosen = tuple(names[j] for j in kept)
-    return Network(Inputs(chosen, matrix), (Affine(len(kept), 1, bias=False),), chosen)
 
 
 # --- what is known without reading a row ------------------------------------------------------

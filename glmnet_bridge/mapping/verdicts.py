@@ -24,7 +24,8 @@ class Case:
     map_, apart : the correspondence and its distances
     shared : whether both views hold one estimate
     outcome : of the GLM's fit
-    penalty : of the network's model, in words, or ""
+    penalty : of the network's training, in words, or ""
+    other : what else than the likelihood it was trained for, in words, or ""
     constrained : the deviance of the constrained GLM less that of the free one, or None
     learnt : whether a learner of ours trained the network
     causes : of the gap to the maximum of the likelihood, with their shares, where they were looked for
@@ -38,6 +39,7 @@ class Case:
     constrained: float | None
     learnt: bool = False
     causes: tuple[tuple[str, float], ...] = ()
+    other: str = ""
 
 
 def verdict(case: Case) -> str:
@@ -84,6 +86,19 @@ def _trained(case: Case) -> str:
             f"; the best that it allows has a deviance {case.constrained:.4g} above that of the free GLM"
         )  # fmt: skip
         return f"The network is a constrained GLM at its own optimum{extra}."
+    if case.other:
+        own = f"{case.other} and the penalty ({case.penalty})" if case.penalty else case.other
+        return (
+            f"Every GLM term is read off the weights, which are at the optimum of their own loss ({own}): "
+            f"{rounding(case.apart.joint)} SE from the maximum likelihood{_largest(case)}."
+        )
+    if case.map_.narrow > 0 and not case.penalty:
+        count = len(case.map_.kept)
+        return (
+            "The network is a GLM with fewer free parameters at its own optimum: its narrow layers leave "
+            f"{count - case.map_.narrow} directions to {count} coefficients. It is {rounding(case.apart.joint)} SE "
+            f"from the maximum likelihood{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum."
+        )
     if case.penalty:
         which = "the penalised GLM" if _all_same(case.map_) else "a GLM penalised on its own weights"
         return (
@@ -142,7 +157,7 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
         parts.append(f"It leaves out {listed(left_out)} ({listed(zero)}).")
     if together:
         parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
-    added = map_.columns[map_.own :]
+    added = map_.terms.columns[map_.terms.own :]
     extra = [name for name in added if name != CONSTANT]
     if CONSTANT in added:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.errors import ArgumentError, FitError, nearest
-from glmnet_bridge.fitting.covariances import states
+from glmnet_bridge.fitting.covariances import jacobian, states
 from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.model.layers import Activation, Affine, Contrast, Fixed, Gain, Normalise, bare
-from glmnet_bridge.model.networks import Network, fold_jacobian, is_bias
+from glmnet_bridge.model.networks import Network, is_bias
 
 KINDS = ("expected", "observed")
 WORDS = {
@@ -35,20 +35,22 @@ def weights(estimate: Estimate) -> pd.DataFrame:
 def layers(estimate: Estimate) -> pd.DataFrame:
     """One row per layer, as in `model.summary()`: `layer, kind, output_shape, parameters`."""
     network, link = estimate.model.network, estimate.model.family.link
+    # the softmax has a unit for the base class too, whose logit is 0
+    means = network.outputs + estimate.model.family.joint
     rows = [("inputs", "input", f"(rows, {features(network)})", 0)]
     for whole in network.layers:
         layer = bare(whole)
         kind = layer.kind if isinstance(layer, Activation | Fixed) else WORDS[type(layer)]
         rows.append((layer.name, kind, f"(rows, {layer.outputs})", layer.parameters))
-    rows.append(("mean", link.activation, f"(rows, {network.outputs})", 0))
+    rows.append(("mean", link.activation, f"(rows, {means})", 0))
     return pd.DataFrame(rows, columns=["layer", "kind", "output_shape", "parameters"])
 
 
 def features(network: Network) -> int:
     """How many inputs a network takes; a constant column is none, but what its bias is multiplied by."""
     names = network.inputs.names
-    if len(network.layers) == 1 and len(names) == len(network.entries):
-        return sum(not is_bias(entry) for entry in network.entries)
+    if len(network.layers) == 1 and len(names) * network.outputs == len(network.entries):
+        return sum(not is_bias(entry) for entry in network.entries[:: network.outputs])
     return len(names)
 
 
@@ -92,5 +94,20 @@ def free_parameters(estimate: Estimate) -> int:
         return len(independent)
     if not network.affine:
         return network.parameters
-    jacobian = fold_jacobian(network, estimate.theta)[independent]
-    return int(np.linalg.matrix_rank(jacobian)) if jacobian.size else 0
+    slopes = jacobian(estimate)[independent]
+    return int(np.linalg.matrix_rank(slopes)) if slopes.size else 0
+
+
+def effective_parameters(estimate: Estimate) -> float:
+    """The effective degrees of freedom of a penalised fit, `tr((I+P)^-1 I)`; without penalty the free parameters.
+
+    As what is left of the rank of I + P when the penalty has had its part, `tr((I+P)^-1 P)`: that keeps the digits
+    which the trace of large numbers loses. A coefficient at infinity counts whole.
+    """
+    decay = estimate.model.penalty.diagonal(estimate.model.network.entries)
+    posterior, info = estimate.posterior, estimate.sums.expected
+    if decay is None or posterior is None or info is None or not np.isfinite(posterior).all():
+        return free_parameters(estimate)
+    rank = round(float(np.sum(posterior * (info + np.diag(decay)))))
+    infinite = sum(state not in ("finite", "aliased") for state in states(estimate))
+    return rank + infinite - float(decay @ posterior.diagonal())

@@ -19,7 +19,7 @@ import numpy as np
 import scipy
 
 from glmnet_bridge.errors import ArgumentError, nearest
-from glmnet_bridge.model import binomials, kernels
+from glmnet_bridge.model import binomials, kernels, multinomials
 
 Array = np.ndarray
 
@@ -42,8 +42,8 @@ class Distribution:
     Attributes
     ----------
     name : the word in formulas and tables
-    support : "binomial", "count", "positive" or "real"; what a response can be
-    variance : variance function of the mean, at dispersion 1
+    support : "binomial", "count", "positive", "real" or "classes"; what a response can be
+    variance : variance function of the mean, at dispersion 1 (of each class on its own)
     free_dispersion : whether the dispersion is estimated (else it is 1)
     loss : what the network calls minus the log-likelihood per row
     canonical : name of the default link
@@ -90,6 +90,11 @@ class Family:
         return f"{self.distribution.title}, {self.link.name} link"
 
     @property
+    def joint(self) -> bool:
+        """Whether several linear predictors make one likelihood, so that outputs share information."""
+        return self.distribution.support == "classes"
+
+    @property
     def canonical(self) -> bool:
         """Whether observed and expected information are the same function."""
         return getattr(self.kernel, "observed", None) is getattr(self.kernel, "expected", 0)
@@ -98,7 +103,10 @@ class Family:
         return f"{self.name}(link={self.link.name!r})"
 
     def local(self, y: Array, eta: Array) -> Any:
-        """Log-likelihood, score, expected and observed information of each row `(m, k)`; numbers will do, too."""
+        """Log-likelihood, score, expected and observed information of each row `(m, k)`; numbers will do, too.
+
+        A joint family has one log-likelihood a row, `(m, 1)`, and information `(m, k, k)`.
+        """
         return self.kernel(np.asarray(y, dtype=float), np.asarray(eta, dtype=float))
 
     def score(self, y: Array, eta: Array) -> Array:
@@ -207,7 +215,27 @@ DISTRIBUTIONS: dict[str, Distribution] = {
             "inverse Gaussian half deviance",
             "1/mu^2",
         ),
+        Distribution(
+            "multinomial",
+            "Multinomial",
+            "classes",
+            lambda mean: mean * (1.0 - mean),
+            False,
+            "categorical cross-entropy",
+            "logit",
+        ),
     )
+}
+
+# links of several linear predictors at once: the mean of each class depends on all of them
+JOINT: dict[tuple[str, str], Link] = {
+    ("multinomial", "logit"): Link(
+        "logit",
+        multinomials.log_odds,
+        multinomials.softmax,
+        multinomials.slope,
+        "softmax",
+    ),
 }
 
 KERNELS: dict[tuple[str, str], Callable[[Array, Array], Any]] = {
@@ -229,6 +257,7 @@ KERNELS: dict[tuple[str, str], Callable[[Array, Array], Any]] = {
     ("gamma", "identity"): kernels.GammaIdentity,
     ("inverse_gaussian", "1/mu^2"): kernels.InverseGaussianSquare,
     ("inverse_gaussian", "log"): kernels.InverseGaussianLog,
+    ("multinomial", "logit"): multinomials.Softmax,
 }
 
 # other people's spellings: R, statsmodels, glum, scikit-learn
@@ -245,6 +274,9 @@ _ALIASES = {
     "1/mu2": "1/mu^2",
     "cauchy": "cauchit",
     "logistic": "logit",
+    "categorical": "multinomial",
+    "multinom": "multinomial",
+    "softmax": "multinomial",
     "complementary log-log": "cloglog",
 }
 
@@ -272,6 +304,11 @@ def gamma(link: str | None = None) -> Family:
 def inverse_gaussian(link: str | None = None) -> Family:
     """A positive number whose variance grows with the cube of the mean; links 1/mu^2, log."""
     return _family("inverse_gaussian", link)
+
+
+def multinomial(link: str | None = None) -> Family:
+    """One of several classes; link logit: the log-odds of each class against the base class."""
+    return _family("multinomial", link)
 
 
 def named(family: object, link: object = None) -> Family:
@@ -341,4 +378,4 @@ def _family(name: str, link: str | None) -> Family:
         raise ArgumentError(
             f"The {name} family has no link {chosen!r}; it has {', '.join(allowed)}.{nearest(chosen, allowed)}"
         )
-    return Family(distribution, LINKS[chosen], KERNELS[name, chosen])
+    return Family(distribution, JOINT.get((name, chosen), LINKS[chosen]), KERNELS[name, chosen])

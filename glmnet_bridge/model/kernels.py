@@ -10,8 +10,8 @@ is clipped, so that tails are right at |eta| = 800. A linear predictor outside t
 domain has log-likelihood minus infinity; step control relies on that.
 
 Each kernel is a small class: the constructor does the work that the four properties share.
-Those of the binomial distribution stand in `binomials`; here are those of a real number, a
-count and a positive number.
+Those of the binomial distribution stand in `binomials`, that of several classes in `multinomials`;
+here are those of a real number, a count and a positive number.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ Array = np.ndarray
 
 
 class Local(Protocol):
-    """What one kernel says about rows `(m, k)`; every property is an `(m, k)` array."""
+    """What one kernel says about rows `(m, k)`; every property is an `(m, k)` array.
+
+    Of several classes the likelihood is `(m, 1)` and information `(m, k, k)`.
+    """
 
     loglik: Array
     score: Array

@@ -182,11 +182,15 @@ class Normalise:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Each output less the base output: C softmax logits are C - 1 linear predictors."""
+    """Each output less the base output: C softmax logits are C - 1 linear predictors.
+
+    `others` are the positions of the other logits in the order of the linear predictors; by default as they stand.
+    """
 
     inputs: int
     base: int = 0
     name: str = "softmax"
+    others: tuple[int, ...] = ()
     affine = True
 
     @property
@@ -204,7 +208,8 @@ class Contrast:
     @property
     def matrix(self) -> Array:
         """`(inputs, outputs)`: identity without the base's column, -1 in the base's row."""
-        matrix = np.delete(np.eye(self.inputs), self.base, axis=1)
+        others = self.others or [j for j in range(self.inputs) if j != self.base]
+        matrix = np.eye(self.inputs)[:, list(others)]
         matrix[self.base] = -1.0
         return matrix
 

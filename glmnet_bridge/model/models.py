@@ -62,12 +62,21 @@ class Model:
     network : the body, theta to eta
     family : the head, eta to likelihood
     penalty : on the sum of the log-likelihood
+    outputs : names of the k linear predictors where there are several, such as the classes after the base
     """
 
     columns: tuple[str, ...]
     network: Network
     family: Family
     penalty: Penalty = Penalty()
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the coefficients; of several outputs one after the other: `ward: age`."""
+        if not self.outputs:
+            return self.columns
+        return tuple(f"{output}: {column}" for output in self.outputs for column in self.columns)
 
     def eta(self, block: Block, theta: Array) -> Array:
         """Linear predictor `(m, k)` of a block, offset included."""
@@ -114,8 +123,13 @@ def _times(weights: Array) -> Callable[[Array], Array]:
     """Multiply rows by their weights; equal weights, held as one number, need no multiplication if they are 1."""
     if weights.strides == (0,) and len(weights) and weights[0] == 1.0:
         return lambda values: values
-    column = weights[:, None]
+    column, matrix = weights[:, None], weights[:, None, None]
     if weights.all():
-        return lambda values: column * values
+        return lambda values: (column if values.ndim == 2 else matrix) * values
     # rows without weight may lie outside the link's domain, where 0 times infinity is no number
-    return lambda values: np.multiply(column, values, out=np.zeros_like(values), where=column > 0)
+    return lambda values: np.multiply(
+        column if values.ndim == 2 else matrix,
+        values,
+        out=np.zeros_like(values),
+        where=(column if values.ndim == 2 else matrix) > 0,
+    )

@@ -88,7 +88,10 @@ class Network:
         depth = np.zeros(len(self.inputs.names), dtype=int)
         for layer in self.layers:
             reads, keeps = paths(layer)
-            deepest = max((depth[j] for j in reads), default=0) + (layer.parameters > 0)
+            own, inner = int(layer.parameters > 0), bare(layer)
+            deepest = max((depth[j] for j in reads), default=0)
+            added = isinstance(inner, Gain) and not inner.gain  # a shift multiplies nothing
+            deepest = max(deepest, own) if added else deepest + own
             depth = np.r_[depth[list(keeps)], np.full(layer.outputs - len(keeps), deepest)]
         return self.affine and bool(depth.max(initial=0) <= 1)
 
@@ -113,11 +116,26 @@ class Network:
         return HiddenBody(self, theta)
 
 
-def single_unit(columns: tuple[str, ...], layer: str = "") -> Network:
-    """The network that a GLM is: one unit without hidden layer; the constant's weight is its bias."""
-    prefix = f"{layer}." if layer else ""
-    entries = tuple(f"{prefix}bias" if name == "Intercept" else f"{prefix}kernel[{name}]" for name in columns)
-    return Network(Inputs(columns), (Affine(len(columns), 1, bias=False),), entries)
+def single_unit(columns: tuple[str, ...], outputs: tuple[str, ...] = ()) -> Network:
+    """The network that a GLM is: one unit without hidden layer, or one for each of several `outputs`.
+
+    The constant's weight is its bias.
+    """
+    units = outputs or ("",)
+    entries = tuple(_entry(name, unit) for name in columns for unit in units)
+    return Network(Inputs(columns), (Affine(len(columns), len(units), bias=False),), entries)
+
+
+def _entry(column: str, unit: str) -> str:
+    if column == "Intercept":
+        return f"bias[{unit}]" if unit else "bias"
+    return f"kernel[{column}, {unit}]" if unit else f"kernel[{column}]"
+
+
+def by_output(width: int, outputs: int) -> Array:
+    """Positions of the coefficients output by output, among those of B `(width, outputs)` row by row."""
+    found: Array = np.arange(width * outputs).reshape(width, outputs).T.ravel()
+    return found
 
 
 def dense_entries(layers: tuple[Any, ...], inputs: tuple[str, ...], outputs: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -127,7 +145,8 @@ def dense_entries(layers: tuple[Any, ...], inputs: tuple[str, ...], outputs: tup
     labels = tuple(inputs)
     for number, whole in enumerate(layers):
         layer = bare(whole)
-        reads, kept = (tuple(labels[j] for j in some) for some in paths(whole))
+        # a layer of another width is refused by the network, which says so
+        reads, kept = (tuple(labels[j] if j < len(labels) else f"{j}" for j in some) for some in paths(whole))
         units = tuple(str(unit) for unit in range(layer.outputs))
         if number == len(layers) - 1 and len(outputs) == layer.outputs:
             units = outputs
@@ -251,9 +270,10 @@ class AffineBody:
         else:
             pairs = np.zeros((p, k, p, k))
             for i in range(k):
-                for j in range(k):
-                    if w.ndim == 3 or i == j:
-                        pairs[:, i, :, j] = tape.gram(np.ascontiguousarray(w[:, i] if w.ndim == 2 else w[:, i, j]))
+                pairs[:, i, :, i] = tape.gram(np.ascontiguousarray(w[:, i] if w.ndim == 2 else w[:, i, i]))
+                for j in range(i if w.ndim == 3 else 0):
+                    # outputs that share a row's probability have weights below 0: through their root, too
+                    pairs[:, i, :, j] = pairs[:, j, :, i] = -tape.gram(np.ascontiguousarray(-w[:, i, j]))
             gram = pairs.reshape(p * k, p * k)
         return gram if self.jacobian is None else self.jacobian.T @ gram @ self.jacobian
 

@@ -25,7 +25,7 @@ Array = np.ndarray
 MOST_NODES = 14
 
 
-def edges(network: Network, theta: Array, scales: Array | None = None) -> pd.DataFrame:
+def edges(network: Network, theta: Array, scales: Array | None = None, outputs: tuple[str, ...] = ()) -> pd.DataFrame:
     """The weights of a network as edges: `layer, source, target, weight, size`.
 
     Parameters
@@ -34,6 +34,7 @@ def edges(network: Network, theta: Array, scales: Array | None = None) -> pd.Dat
     theta : (P,) parameters
     scales : (d,) standard deviation of each input; the size of an edge of the first layer is its
         weight times that of its input. None: sizes are the weights
+    outputs : names of the last layer's units, where there are several
 
     Returns
     -------
@@ -45,7 +46,7 @@ def edges(network: Network, theta: Array, scales: Array | None = None) -> pd.Dat
     for number, (layer, run) in enumerate(affine):
         kernel, bias = layer.weights(theta[run])
         last = number == len(affine) - 1
-        targets = _targets(layer, number, last)
+        targets = list(outputs) if last and len(outputs) == layer.outputs else _targets(layer, number, last)
         spread = np.ones(len(sources)) if scales is None or number else np.asarray(scales)
         for j, target in enumerate(targets):
             for i, source in enumerate(sources):

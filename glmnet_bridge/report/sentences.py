@@ -17,7 +17,7 @@ _SOLVERS = {"newton": "Newton's method (IRLS)", "lbfgs": "L-BFGS", "sgd": "SGD",
 _ENDS = {
     "converged": "converged",
     "rank deficient": "converged, with aliased columns left out (rank deficient)",
-    "separated": "separated: there is no maximum; the finite part converged",
+    "separated": "separated: there is no maximum; the finite part {}converged",
     "boundary": "ended on the edge of the link's domain",
     "step limit": "stopped at the step limit",
     "early stop": "stopped early",
@@ -25,6 +25,7 @@ _ENDS = {
     "interrupted": "interrupted",
     "as given": "weights as given, not fitted",
 }
+SETTLED = 1e-6  # standard errors from its optimum, up to which the finite part of separated data has converged
 _REACHED = ("converged", "rank deficient")
 _DISTANCE = re.compile(r", \S+ SE from the optimum(?: of the rows trained on)?(?: \(.* alone is \S+ SE away\))?\.")
 
@@ -37,6 +38,8 @@ def outcome(word: str, steps: int, method: str, distance: float, optimum: str) -
     if word == "separated" and steps < 0:
         return "separated: there is no maximum, and no coefficient is finite"
     ended = _ENDS.get(word, word)
+    if word == "separated":
+        ended = ended.format("has not " if distance > SETTLED else "")
     size = "" if numbers.is_missing(distance) else f"{_size(distance)} SE"
     if word in _REACHED and steps == 0:
         there = "the weights given are" if method == "none" else "the start was already"
@@ -136,8 +139,9 @@ def conditions(statistic: str, free: bool, vcov: str, level: float) -> str:
     """What standard errors, tests and limits rest on."""
     test = "Student's t tests" if statistic == "t" else "normal (z) tests"
     scale = "the estimated dispersion" if free else "dispersion 1"
+    information = "expected" if vcov == "bayesian" else vcov
     return (
-        f"Standard errors come from the {vcov} information at the estimate and {scale}; {test} and "
+        f"Standard errors come from the {information} information at the estimate and {scale}; {test} and "
         f"{percent(level)} % Wald limits. They presume independent rows and the right mean and variance."
     )
 
@@ -147,19 +151,43 @@ def no_errors() -> str:
     return "The weights have no standard errors: what comes out does not depend on them one by one."
 
 
-def edge(link: str) -> str:
-    """A maximum that is no stationary point."""
+def edge(link: str, where: str = "") -> str:
+    """A maximum that is no stationary point; `where` names rows, in brackets."""
     return (
-        f"The maximum of the likelihood lies on the edge of what the {link} link allows: standard errors, tests "
-        "and limits do not apply there."
+        f"The maximum of the likelihood lies on the edge of what the {link} link allows{where}: standard errors do "
+        "not apply there, nor do tests and limits: all are nan. Use another link, or report the fitted values only."
     )
 
 
-def exact() -> str:
+def exact(response: str) -> str:
     """A dispersion of zero, or none that could be estimated."""
     return (
-        "The model fits every row exactly, or has as many coefficients as rows: there is no dispersion to estimate, "
-        "so that standard errors, tests and criteria mean nothing."
+        "The model fits every row exactly: there is no dispersion to estimate, standard errors are 0 or nan, and tests "
+        f"and criteria mean nothing. Is the response {response!r} a constant, or computed from the predictors, or are "
+        "there as many columns as rows?"
+    )
+
+
+def unfinished(word: str, steps: int, distance: float) -> str:
+    """A fit that ended before its maximum, and what may help it."""
+    if word == "stalled":
+        way = (
+            "No step improves the likelihood any more: look for columns that nearly determine each other, weights or "
+            "offsets of very different size, or give another start=."
+        )
+    else:
+        way = "Allow more steps with max_steps=, or give another start=."
+    where = "" if numbers.is_missing(distance) else f": the estimate is {distance:.2g} standard errors from the optimum"
+    return f"Not converged (outcome {word!r}) after {numbers.counted(steps, 'step')}{where}. {way}"
+
+
+def unfinished_rest(distance: float) -> str:
+    """Separated data whose finite part did not converge; an empty text where it did."""
+    if distance <= SETTLED:
+        return ""
+    return (
+        f"What stays finite is not at its optimum, but {distance:.2g} standard errors from it: look for weights or "
+        "offsets of very different size."
     )
 
 
@@ -178,13 +206,30 @@ def likelihood(family: str, grouped: bool) -> str:
     return ""
 
 
-def penalty(name: str) -> str:
+def errors(vcov: str, penalised: bool) -> str:
+    """Which standard errors they are, for the table of facts."""
+    if not penalised:
+        return f"{'expected' if vcov == 'bayesian' else vcov} information"
+    return "Bayesian" if vcov == "bayesian" else f"{vcov} information, shrunken"
+
+
+def effective(edf: float) -> str:
+    """Effective degrees of freedom, for the table of facts."""
+    return numbers.significant(edf, 5)
+
+
+def penalty(name: str, vcov: str, edf: float) -> str:
     """A penalty, and what it does to everything else."""
-    if not name:
-        return ""
+    kind = (
+        "Bayesian, (I + P)^-1: the spread of the posterior where the penalty is a normal prior. They include the bias "
+        "on average over that prior, not the one of these data"
+        if vcov == "bayesian"
+        else 'those of the penalised estimator around its own mean, (I + P)^-1 I (I + P)^-1 (vcov="bayesian" gives '
+        "the posterior's). They do not include the bias, so that tests and limits do not cover it"
+    )
     return (
-        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken; standard errors are "
-        "those of the penalised estimator around its own mean, and tests and limits do not cover its bias."
+        f"Penalised: {name}, on the sum of the log-likelihood. Estimates are shrunken, to {effective(edf)} effective "
+        f"degrees of freedom, which residual df, AIC and BIC count. Standard errors are {kind}."
     )
 
 
@@ -203,10 +248,11 @@ def weights(prior: bool, freq: bool, trials: bool, offset: bool) -> str:
     return f"Each row comes with {' and '.join(given)}." if given else ""
 
 
-def two_languages(activation: str, loss: str, mean_loss: float, one_unit: bool) -> str:
+def two_languages(activation: str, loss: str, mean_loss: float, units: int) -> str:
     """The one sentence of every report that joins both vocabularies."""
     said = "" if numbers.is_missing(mean_loss) else f" (here {numbers.significant(mean_loss, 5)})"
-    start = "As a network this is one unit on the same columns" if one_unit else "In the words of networks"
+    number = "one unit" if units == 1 else f"{units} units (one for each class after the base)"
+    start = f"As a network this is {number} on the same columns" if units else "In the words of networks"
     return (
         f"{start}: activation = inverse link ({activation}), bias = Intercept, mean loss = {loss} per "
         f"row{said}, and maximum likelihood is the minimum of that loss."

@@ -10,6 +10,7 @@ from adapters import kit
 from adapters.kit import Case
 
 import glmnet_bridge as gb
+from glmnet_bridge.adapters.outputs import class_order
 from glmnet_bridge.pairs import Bridge
 
 CASES = kit.cases()
@@ -77,8 +78,15 @@ def test_the_likelihood_is_that_of_the_models_own_outputs(name):
     """The network's log-likelihood, recomputed from what the model itself predicts."""
     found, bridge = case(name), read(name)
     family, fit = bridge.network.family, bridge.network
+    if family.name == "multinomial":
+        shares = bridge.foreign.forward(found.frame[list(bridge.foreign.intake.names)])
+        order = class_order(bridge.foreign, fit.recipe.response)
+        own = found.frame[fit.recipe.response.name].map({level: at for at, level in enumerate(order)}).astype(int)
+        loglik = float(np.log(shares[np.arange(len(own)), own]).sum())
+        assert fit.llf == pytest.approx(loglik, rel=1e-5 if found.single else 1e-9)
+        return
     if family.name != "binomial":
-        pytest.skip("the binomial likelihood is written down here")
+        pytest.skip("the binomial and the multinomial likelihood are written down here")
     mean = fit.fittedvalues.to_numpy()
     y = fit.rows.response[:, 0]
     mean = np.clip(mean, 1e-300, 1 - 1e-16)

@@ -53,7 +53,7 @@ def test_a_path_the_bytes_and_a_session_are_the_model(tmp_path):
 
 
 def test_a_file_of_another_kind_is_named(tmp_path):
-    with pytest.raises(ArgumentError, match=r"'model\.pickle' \(a str\) is no model, and no path.*\.onnx"):
+    with pytest.raises(ArgumentError, match=r"'model\.pickle' is a str, and no path.*\.onnx"):
         read("model.pickle")
     refused(tmp_path / "none.onnx", "There is no file .*none.onnx")
     (tmp_path / "empty.onnx").write_bytes(b"")

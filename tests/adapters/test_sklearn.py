@@ -384,3 +384,14 @@ def test_an_estimator_that_does_more_than_its_attributes_say():
 
     with pytest.raises(ReadError, match=r"differ by 0\.0.* in the output"):
         gb.bridge("low ~ age + lwt", FRAME, network=Shrunk().fit(X, FRAME.low))
+
+
+@pytest.mark.parametrize("weights", ["balanced", {"home": 3, "ward": 1, "icu": 2}])
+def test_class_weights_of_several_classes_are_a_cause(weights):
+    """Found by label, whatever the order of the classes; undone, nothing of the gap is left but the penalty."""
+    model = LogisticRegression(C=0.2, class_weight=weights, tol=1e-10, max_iter=5000)
+    model.fit(FRAME[["age", "smoke"]], FRAME.outcome)
+    found = gb.bridge("outcome ~ age + smoke", FRAME, network=model)
+    shares = found.causes.set_index("cause").share
+    assert shares.sum() == pytest.approx(1.0) and abs(shares["training"]) < 1e-5
+    assert shares["class weights"] > 0.9 and set(found.table.status[:6]) == {"other loss"}

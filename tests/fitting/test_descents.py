@@ -87,13 +87,14 @@ def births(data_folder) -> tuple[Model, Rows, irls.Point]:
 
 
 def respond(family, eta: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    mean = family.mean(eta)
+    mean = family.mean(eta[:, None])[:, 0]
     return {
         "binomial": lambda: (random.random(len(eta)) < mean).astype(float),
         "gaussian": lambda: mean + 0.1 * random.normal(size=len(eta)),
         "poisson": lambda: random.poisson(mean).astype(float),
         "gamma": lambda: random.gamma(4.0, mean / 4.0),
         "inverse_gaussian": lambda: random.wald(mean, 5.0 * mean),
+        "multinomial": lambda: (random.random(len(eta)) < mean).astype(float),
     }[family.name]()
 
 

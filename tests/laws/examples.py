@@ -17,6 +17,7 @@ from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import one_sided
 from glmnet_bridge.fitting.batches import Held, Subset
+from glmnet_bridge.fitting.rivals import Rivals
 from glmnet_bridge.mapping.inputs import Chosen
 from glmnet_bridge.mapping.unions import Beside, Combined
 from glmnet_bridge.model import layers, networks
@@ -123,6 +124,10 @@ SOURCES: dict[str, tuple[Source, Array]] = {
         Combined(ARRAY, np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [0.0, -1.0]]), constant=0),
         np.column_stack([ONE, 2.0 * X[:, 0] - X[:, 2]]),
     ),
+    "rivals": (
+        Rivals(MIXED, LEVELS["g"] % 2, 1),  # more of them in `tests/fitting/test_classes.py`
+        np.hstack([ONE, G, X[:, :1], G * X[:, :1]]) * np.where(LEVELS["g"] % 2, 1.0, -1.0)[:, None],
+    ),
 }
 
 
@@ -173,6 +178,7 @@ LAYERS: list[Any] = [
     *(Activation(3, kind) for kind in ACTIVATIONS),
     Normalise(np.array([1.0, -2.0, 0.5]), np.array([0.5, 3.0, 10.0])),
     *(Contrast(3, base) for base in range(3)),
+    Contrast(3, 1, others=(2, 0)),
     *(Gain(3, gain, shift) for gain in (True, False) for shift in (True, False)),
     Fixed(np.array([[1.0, 0.5], [0.0, -2.0], [3.0, 1.0]]), np.array([0.0, 1.5])),
     Branch(Affine(2, 3), 4, reads=(2, 0), keeps=(1, 3)),

@@ -36,7 +36,8 @@ def right(value, exact, slack=0.0) -> bool:
 def test_mean_and_slope_are_those_of_the_link(key):
     family, truth = named(*key), Truth(*key)
     etas = truths.DOMAINS[truths.domain(*key)]
-    for eta, mean, slope in zip(etas, family.mean(np.array(etas)), family.slope(np.array(etas)), strict=True):
+    column = np.array(etas)[:, None]
+    for eta, mean, slope in zip(etas, family.mean(column)[:, 0], family.slope(column)[:, 0], strict=True):
         assert right(mean, truth.mean(mp.mpf(eta)).value), f"mean at {eta}: {mean}"
         assert right(slope, truth.slope(mp.mpf(eta))), f"slope at {eta}: {slope}"
 
@@ -46,12 +47,16 @@ def test_the_link_takes_the_mean_back_to_eta(key):
     """As far as the mean's last digit decides it: not where the mean is rounded to 0 or 1."""
     family, truth = named(*key), Truth(*key)
     for eta in truths.DOMAINS[truths.domain(*key)]:
-        mean = family.mean(eta)
+        mean = family.mean(np.array([eta]))[0]
         slope = truth.slope(mp.mpf(eta))
-        if slope == 0 or not SMALLEST < abs(mean) <= LARGEST or (family.name == "binomial" and mean == 1.0):
+        if (
+            slope == 0
+            or not SMALLEST < abs(mean) <= LARGEST
+            or (family.name in ("binomial", "multinomial") and mean == 1.0)
+        ):
             continue
         last_digit = 4 * abs(mp.mpf(float(mean))) * mp.mpf(2) ** -52 / abs(slope)
-        assert right(family.link.function(mean), mp.mpf(eta), last_digit), f"eta = {eta}, mean = {mean}"
+        assert right(family.link.function(np.array([mean]))[0], mp.mpf(eta), last_digit), f"eta = {eta}, mean = {mean}"
 
 
 @every_kernel
@@ -74,6 +79,7 @@ def test_default_link_is_the_canonical_one(name):
 FREE = {"gaussian", "gamma", "inverse_gaussian"}
 LIKELIHOODS = {
     "binomial": {"y": [0.0, 1.0, 1.0, 0.0], "mean": [0.2, 0.7, 0.01, 0.999]},
+    "multinomial": {"y": [0.0, 1.0, 1.0, 0.0], "mean": [0.2, 0.7, 0.01, 0.999]},
     "poisson": {"y": [0.0, 1.0, 17.0, 1e4, 1e6], "mean": [0.4, 1.0, 20.0, 9.9e3, 1e6 + 300]},
     "gaussian": {"y": [0.0, -3.0, 1e5], "mean": [0.1, -2.0, 1e5 + 2]},
     "gamma": {"y": [1e-6, 0.3, 2e5], "mean": [0.5, 0.4, 1e5]},
@@ -105,7 +111,7 @@ def test_saturated_plus_kernels_is_the_full_log_likelihood(name, dispersion, wei
     dispersion = dispersion if name in FREE else 1.0
     observed = likelihoods.Observed(y, None, prior, freq)
     family = named(name)
-    eta = family.link.function(mean)
+    eta = family.link.function(mean[:, None])[:, 0]
     kernels = observed.weights * family.local(y[:, None], eta[:, None]).loglik[:, 0]
     full = likelihoods.saturated(family.distribution, observed, dispersion) + kernels.sum() / dispersion
     exact = mp.fsum(
@@ -224,7 +230,7 @@ def test_spellings_of_the_inverse_square(word):
 def test_every_way_to_say_a_family_is_the_same_family(key):
     name, link = key
     maker = getattr(families, name)
-    family = Family(DISTRIBUTIONS[name], LINKS[link], KERNELS[key])
+    family = Family(DISTRIBUTIONS[name], families.JOINT.get(key, LINKS[link]), KERNELS[key])
     for said in (named(name, link), named(maker, link), named(maker(link)), named(maker(), link)):
         assert said == family
     assert named(name, LINKS[link]) == family

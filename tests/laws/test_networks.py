@@ -167,7 +167,10 @@ def test_a_glm_is_the_network_whose_jacobian_is_the_design():
     np.testing.assert_array_equal(body.score(columns, u), columns.tdot(u)[:, 0])
     np.testing.assert_array_equal(body.info(columns, w), columns.gram(w[:, 0]))
     assert network.entries == ("bias", "kernel[x1]", "kernel[x2]", "kernel[x3]")
-    assert networks.single_unit(("x", "Intercept"), "out").entries == ("out.kernel[x]", "out.bias")
+    several = networks.single_unit(("x", "Intercept"), ("b", "c"))
+    assert several.entries == ("kernel[x, b]", "kernel[x, c]", "bias[b]", "bias[c]") and several.outputs == 2
+    order = networks.by_output(2, 2)
+    assert [several.entries[j] for j in order] == ["kernel[x, b]", "bias[b]", "kernel[x, c]", "bias[c]"]
 
 
 # --- networks: folding ------------------------------------------------------------------------------
@@ -331,6 +334,7 @@ def model_rows(network, family, extreme=1.0):
         "count": rng.poisson(2.0, (n, k)).astype(float),
         "positive": rng.gamma(2.0, size=(n, k)),
         "real": rng.normal(size=(n, k)),
+        "classes": np.eye(k + 1)[rng.integers(0, k + 1, n)][:, 1:],
     }[family.distribution.support]
     rows = Rows(_Held(columns), y, rng.gamma(1.0, size=n), extreme * rng.normal(size=(n, k)))
     return Model(NAMES, network, family), rows
@@ -357,6 +361,7 @@ FAMILIES = [
     families.poisson(),
     families.gamma("log"),
     families.gaussian(),
+    families.multinomial(),
 ]
 
 
@@ -409,11 +414,12 @@ def test_the_model_is_the_three_lines(family):
     eta = HiddenBody(model.network, theta).forward(columns)[0] + rows.offset
     local, w = family.local(rows.response, eta), rows.weights[:, None]
     sums = model.sums(rows, theta)
+    product = "mkp,mkl,mlq->pq" if family.joint else "mkp,mk,mkq->pq"
     np.testing.assert_allclose(model.eta(next(rows.blocks()), theta), eta, **CLOSE)
     assert sums.loglik == pytest.approx(np.sum(w * local.loglik), rel=1e-12)
     np.testing.assert_allclose(sums.score, np.einsum("mkp,mk->p", j, w * local.score), **CLOSE)
     for kind in ("observed", "expected"):
-        exact = np.einsum("mkp,mk,mkq->pq", j, w * getattr(local, kind), j)
+        exact = np.einsum(product, j, (rows.weights * getattr(local, kind).T).T, j)
         np.testing.assert_allclose(getattr(sums, kind), exact, **CLOSE)
 
 

@@ -385,3 +385,25 @@ def test_several_outputs_are_summed_together():
         np.testing.assert_allclose(sums.score[unit::k], single.score, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(sums.expected[unit::k, unit::k], single.expected, rtol=1e-12, atol=1e-12)
     assert (sums.expected[::2, 1::2] == 0.0).all()
+
+
+@every_source
+def test_sums_of_several_classes_are_those_of_the_dense_matrix(name):
+    """Outputs that share information: every pair of them, in any split into blocks, each row as often as it counts."""
+    source, matrix = SOURCES[name]
+    p, k, rng = matrix.shape[1], 2, np.random.default_rng(14)
+    names = tuple(f"x{place}" for place in range(p))
+    model = Model(names, single_unit(names, ("b", "c")), families.multinomial(), outputs=("b", "c"))
+    y = np.eye(k + 1)[rng.integers(0, k + 1, N)][:, 1:]
+    rows = Rows(source, y, rng.integers(0, 4, N) * 1.0, rng.normal(size=(N, k)))
+    theta = theta_for(p * k)
+    local = model.family.local(y, matrix @ theta.reshape(p, k) + rows.offset)
+    sums = model.sums(rows, theta)
+    assert sums.loglik == pytest.approx(rows.weights @ local.loglik[:, 0], rel=1e-13)
+    score = np.einsum("n,np,nk->pk", rows.weights, matrix, local.score)
+    np.testing.assert_allclose(sums.score, score.ravel(), rtol=1e-12, atol=1e-12)
+    info = np.einsum("n,np,nkl,nq->pkql", rows.weights, matrix, local.expected, matrix).reshape(p * k, p * k)
+    np.testing.assert_allclose(sums.expected, info, rtol=1e-12, atol=1e-12)
+    same(model.sums(rows, theta, spans=[(0, 50), (50, 51), (51, N)]), sums)
+    often = picked(rows, matrix, np.repeat(np.arange(N), rows.weights.astype(int)))
+    same(model.sums(Rows(often.source, often.response, np.ones(often.n), often.offset), theta), sums)

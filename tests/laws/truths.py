@@ -102,6 +102,8 @@ DENSITIES = {
     "gaussian": Density(_gaussian, lambda m: mp.mpf(1), "real"),
     "gamma": Density(_gamma, lambda m: m.value**2, "positive"),
     "inverse_gaussian": Density(_inverse_gaussian, lambda m: m.value**3, "positive"),
+    # of two classes; `test_multinomials.py` has more of them
+    "multinomial": Density(_binomial, lambda m: m.value * m.complement, "classes"),
 }
 
 
@@ -111,6 +113,7 @@ CANONICAL = {
     "gaussian": "identity",
     "gamma": "inverse",
     "inverse_gaussian": "1/mu^2",
+    "multinomial": "logit",
 }
 
 
@@ -148,7 +151,7 @@ class Truth:
     link: str
 
     def mean(self, eta: Number) -> Mean:
-        return _mean(self.link, eta, self.name == "binomial", mp.mp.prec)
+        return _mean(self.link, eta, self.name in ("binomial", "multinomial"), mp.mp.prec)
 
     def loglik(self, y: Number, eta: Number) -> Number:
         """Relative to the saturated model."""
@@ -203,6 +206,7 @@ DOMAINS = {
 }
 RESPONSES = {
     "binomial": (0.0, 1e-12, 0.1, 1 / 3, 0.9, 1 - 1e-12, 1.0),
+    "classes": (0.0, 1e-12, 0.1, 1 / 3, 0.9, 1 - 1e-12, 1.0),
     "count": (0.0, 1.0, 3.0, 1000.0, 1e6, 1e12),
     "positive": (1e-8, 0.02, 1.0, 3.5, 1e8),
     "real": (-1e8, -2.0, 0.0, 1e-8, 1.0, 1e8),
@@ -226,8 +230,9 @@ def _near(support: str, mean: float) -> Iterator[float]:
         y = mean * factor
         if support == "count":
             y = float(np.round(y))
-        within = {"binomial": 0 < y < 1, "count": y <= 1e12, "positive": 1e-8 <= y <= 1e8, "real": abs(y) < 1e8}
-        if within[support]:
+        share = 0 < y < 1
+        within = {"count": y <= 1e12, "positive": 1e-8 <= y <= 1e8, "real": abs(y) < 1e8}
+        if within.get(support, share):
             yield y
 
 

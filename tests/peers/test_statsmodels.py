@@ -63,6 +63,27 @@ def test_same_fit(family: sm.families.Family) -> None:
     assert np.allclose(ours.predict(new), theirs.predict(new), rtol=1e-6)
 
 
+def test_several_classes_are_mnlogit() -> None:
+    frame = data(sm.families.Binomial(), 500)
+    random = np.random.default_rng(8)
+    eta = np.column_stack([np.zeros(500), 0.5 + frame["x"], 1 - 2 * frame["x"] + (frame["g"] == "b")])
+    frame["c"] = (eta + random.gumbel(size=eta.shape)).argmax(axis=1)
+    theirs = smf.mnlogit("c ~ x + g", frame).fit(disp=0, method="newton", tol=1e-12)
+    ours = gb.glm("c ~ x + g", frame, "multinomial")
+    assert ours.names[:4] == ("1: Intercept", "1: g[T.b]", "1: g[T.c]", "1: x")
+    flat = np.asarray(theirs.params).T.ravel()
+    assert (np.abs(ours.params - flat) / ours.bse).max() < 1e-8
+    np.testing.assert_allclose(ours.bse, np.asarray(theirs.bse).T.ravel(), rtol=1e-8)
+    np.testing.assert_allclose(ours.cov_params(), theirs.cov_params(), rtol=1e-7)
+    np.testing.assert_allclose(ours.tvalues, np.asarray(theirs.tvalues).T.ravel(), rtol=1e-7)
+    np.testing.assert_allclose(ours.pvalues, np.asarray(theirs.pvalues).T.ravel(), rtol=1e-6)
+    np.testing.assert_allclose(ours.conf_int(), np.asarray(theirs.conf_int()), rtol=1e-7)
+    assert ours.llf == pytest.approx(theirs.llf, rel=1e-12) and ours.llnull == pytest.approx(theirs.llnull, rel=1e-9)
+    assert ours.aic == pytest.approx(theirs.aic, rel=1e-12) and ours.bic == pytest.approx(theirs.bic, rel=1e-12)
+    new = frame.head(9).drop(columns="c")
+    np.testing.assert_allclose(ours.predict(new), theirs.predict(new), rtol=1e-8)
+
+
 def test_weights_and_offset_mean_the_same() -> None:
     frame = data(sm.families.Poisson()).assign(w=lambda d: 1 + (d["x"] > 0.5), t=lambda d: 1 + d["x"])
     ours = gb.glm("y ~ x", frame, "poisson", prior_weights="w", exposure="t")
