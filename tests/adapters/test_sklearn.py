@@ -394,4 +394,4 @@ def test_class_weights_of_several_classes_are_a_cause(weights):
     found = gb.bridge("outcome ~ age + smoke", FRAME, network=model)
     shares = found.causes.set_index("cause").share
     assert shares.sum() == pytest.approx(1.0) and abs(shares["training"]) < 1e-5
-    assert shares["class weights"] > 0.9 and set(found.table.status[:6]) == {"other loss"}
+    assert shares["class weights"] > 0.9 and set(found.table.status[:6]) == {"penalised"}
