@@ -138,7 +138,8 @@ def _by_name(intake: Intake, design: Design, data: Any, index: pd.Index, kept: A
             raise frames.unknown(frame, name, " (the network was trained on it)")
     values = frames.columns(frame, sorted(set(intake.names)), rows=kept)
     pieces: list[Piece] = [_own_piece(name, values) for name in intake.names]
-    found = [_piece(feature, pieces, intake.names) for feature in intake.features]
+    whole = [Whole(name) for name in intake.names]  # a function is given the columns as the model itself is
+    found = [_piece(each, pieces if each.function is None else whole, intake.names) for each in intake.features]
     return _joined(intake.features, found, design, values, index), Raws(intake.names, frame=frame, kept=kept)
 
 
