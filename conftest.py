@@ -15,4 +15,4 @@ NEEDS = {
 collect_ignore = [path for package, paths in NEEDS.items() if find_spec(package) is None for path in paths]
 # the penalties of these tests are written in the arguments of scikit-learn 1.8
 if find_spec("sklearn") and tuple(int(part) for part in version("scikit-learn").split(".")[:2]) < (1, 8):
-    collect_ignore += ["tests/adapters/cases_sklearn.py", "tests/adapters/test_sklearn.py"]
+    collect_ignore += ["tests/adapters/cases_sklearn.py", "tests/adapters/test_sklearn.py", "tests/test_estimators.py"]

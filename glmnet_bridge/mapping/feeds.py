@@ -126,7 +126,7 @@ def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, 
         )
     if table.ndim > 2 or table.ndim == 0:
         raise ArgumentError(f"inputs= has {table.ndim} dimensions; give a table of rows and columns.")
-    parts = _columns_of(table)
+    parts = columns_of(table)
     if wanted is not None and len(parts) != len(wanted):
         raise wrong_number(wanted, tuple(str(name) for name, _ in parts))
     own_names = [str(name) for name, _ in parts] if isinstance(table, pd.DataFrame | pd.Series) else None
@@ -150,7 +150,9 @@ def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, 
     return Fed.of(tuple(wanted or names), (-1,) * count, (None,) * count, source, Reader(fixed=True))
 
 
-def _columns_of(table: Any) -> list[tuple[Any, Any]]:
+def columns_of(table: Any) -> list[tuple[Any, Any]]:
+    """The columns of a table of numbers, with their names."""
+    table = table if isinstance(table, pd.DataFrame | pd.Series) else np.asarray(table)
     if isinstance(table, pd.DataFrame):
         return [(name, table.iloc[:, j]) for j, name in enumerate(table.columns)]
     if isinstance(table, pd.Series):

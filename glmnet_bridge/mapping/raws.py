@@ -18,6 +18,7 @@ import pandas as pd
 from glmnet_bridge.data import frames
 from glmnet_bridge.data.rows import Array, ArraySource, Rows
 from glmnet_bridge.data.selections import Selection
+from glmnet_bridge.design import arguments
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.errors import ArgumentError, DataError, listed
 from glmnet_bridge.mapping import feeds
@@ -178,16 +179,16 @@ def _one(intake: Intake, asked: Asked, data: Any) -> Asked:
     if all(part.names is not None for part in parts):
         return Asked(names=tuple(name for part in parts for name in part.names or ()))
     frame = frames.as_frame(data)
-    tables = [
-        np.column_stack([frame[name] for name in part.names]) if part.names is not None else _two(part.numbers)
+    columns = [
+        arguments.aligned("inputs", column, frame.index)
         for part in parts
+        for column in (
+            [frame[name] for name in part.names]
+            if part.names is not None
+            else [each for _, each in feeds.columns_of(part.numbers)]
+        )
     ]
-    return Asked(numbers=np.column_stack(tables))
-
-
-def _two(numbers: Any) -> Array:
-    table = np.asarray(numbers)
-    return table[:, None] if table.ndim == 1 else table
+    return Asked(numbers=np.column_stack(columns))
 
 
 def _named_numbers(
