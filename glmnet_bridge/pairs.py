@@ -235,7 +235,8 @@ class Bridge:
             )
         foreign = self.foreign
         if foreign is not None and self.agreement is not None:
-            arithmetic = "single" if self.agreement.precision > 1e-10 else "double"
+            precision = self.agreement.precision
+            arithmetic = "half" if precision > 1e-5 else "single" if precision > 1e-10 else "double"
             out.append(
                 f"Read from a {foreign.kind}; its outputs and those of our reading differ by at most "
                 f"{verdicts.rounding(self.agreement.rows)} on the rows and {verdicts.rounding(self.agreement.random)} "
