@@ -20,7 +20,7 @@ from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.mapping import concepts
 from glmnet_bridge.model.layers import Activation
 from glmnet_bridge.model.networks import fold
-from glmnet_bridge.report import curves, descents, diagrams, forests, likelihoods, sentences, surfaces
+from glmnet_bridge.report import curves, descents, diagrams, forests, graphs, likelihoods, sentences, surfaces
 from glmnet_bridge.variables import Variables
 
 if TYPE_CHECKING:
@@ -158,10 +158,9 @@ class Plots:
     # --- the network -----------------------------------------------------------------------
 
     def network_data(self) -> pd.DataFrame:
-        """`layer, source, target, weight, size`: one row per weight of the (last) view's network.
+        """`layer, source, into, target, weight, size`: one row per weight of the (last) view's network.
 
-        The size of a weight of the first layer is that of its effect on eta when its input moves by one
-        standard deviation.
+        The size of a weight on an input is that of its effect when this input moves by one standard deviation.
         """
         return network_edges(self.views[-1][1])
 
@@ -336,7 +335,7 @@ def _two_columns(fit: Any, inputs: list[str], first: str | None, second: str | N
 def network_edges(fit: Any) -> pd.DataFrame:
     """The weights of a fit's network as edges."""
     model = fit.estimate.model
-    return diagrams.edges(model.network, fit.estimate.theta, spreads(fit), model.outputs)
+    return graphs.edges(model.network, fit.estimate.theta, spreads(fit), model.outputs)
 
 
 def spreads(fit: Any) -> Array:

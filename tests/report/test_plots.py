@@ -12,7 +12,7 @@ from report.readers import quietly
 
 import glmnet_bridge as gb
 from glmnet_bridge.errors import ArgumentError, DataError
-from glmnet_bridge.report import canvas, curves, diagrams, likelihoods
+from glmnet_bridge.report import canvas, curves, diagrams, graphs, likelihoods
 
 SINGLE = ("coefficients", "curve", "boundary", "network", "contours", "likelihood")
 
@@ -276,7 +276,7 @@ def test_layers_are_drawn_from_left_to_right():
 
     layers = (Affine(2, 3, name="hidden"), Activation(3, "tanh"), Affine(3, 1))
     network = Network(Inputs(("a", "b")), layers, dense_entries(layers, ("a", "b")))
-    data = diagrams.edges(network, np.arange(13.0))
+    data = graphs.edges(network, np.arange(13.0))
     assert data.groupby("layer").size().tolist() == [9, 4]
     assert data.query("layer == 0 and source == 'b' and target == 'hidden 1.2'")["weight"].item() == 5.0
     plan = diagrams.plan(data)
