@@ -334,8 +334,14 @@ def _two_columns(fit: Any, inputs: list[str], first: str | None, second: str | N
 
 def network_edges(fit: Any) -> pd.DataFrame:
     """The weights of a fit's network as edges."""
-    model = fit.estimate.model
-    return graphs.edges(model.network, fit.estimate.theta, spreads(fit), model.outputs)
+    model, response = fit.estimate.model, fit.recipe.response
+    names = model.outputs
+    if model.family.joint:
+        names = graphs.logit_names(model.network, names, str(response.base))
+    elif len(response.levels) == 2:
+        event = response.levels.index(response.event)
+        names = graphs.logit_names(model.network, (str(response.event),), str(response.levels[1 - event]))
+    return graphs.edges(model.network, fit.estimate.theta, spreads(fit), names)
 
 
 def spreads(fit: Any) -> Array:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.model.layers import Activation, Affine, Fixed, Gain, Normalise, bare
+from glmnet_bridge.model.layers import Activation, Affine, Contrast, Fixed, Gain, Normalise, bare
 from glmnet_bridge.model.networks import Network, paths
 
 Array = np.ndarray
@@ -76,7 +76,7 @@ class _Graph:
     def fixed(self, units: list[_Unit], layer: Fixed) -> list[_Unit]:
         """Picked and added units keep their nodes; any other matrix is drawn with its own numbers."""
         picked = [np.flatnonzero(column) for column in layer.matrix.T]
-        if all(len(at) == 1 for at in picked) and not layer.shifts:
+        if all(len(at) == 1 for at in picked):
             return [_Unit(units[at].node, units[at].times * layer.matrix[at, j], units[at].fresh)
                     for j, (at,) in enumerate(picked)]  # fmt: skip
         parts = [[units[i] for i in at] for at in picked]
@@ -84,7 +84,10 @@ class _Graph:
         once = len(set(nodes)) == len(nodes)
         if layer.kind == "sum" and once and all(unit.fresh for part in parts for unit in part):
             return [self.merged(part) for part in parts]
-        return self.dense(units, layer.matrix, layer.constant if layer.shifts else None)
+        before = len(self.edges)
+        found = self.dense(units, layer.matrix, layer.constant)
+        self.edges[before:] = [edge for edge in self.edges[before:] if edge.weight]
+        return found
 
     def merged(self, parts: list[_Unit]) -> _Unit:
         """One node for values that are added: all their edges end there."""
@@ -126,6 +129,16 @@ def edges(network: Network, theta: Array, scales: Array | None = None, outputs: 
     rows = [_row(edge) for edge in graph.edges]
     found = pd.DataFrame(rows, columns=["layer", "source", "into", "target", "weight", "size"])
     return found.sort_values("into", kind="stable", ignore_index=True)
+
+
+def logit_names(network: Network, others: Sequence[str], base: str) -> tuple[str, ...]:
+    """Names of the last nodes: those of the linear predictors, with the base class among them if it has a logit."""
+    last = bare(network.layers[-1])
+    if not isinstance(last, Contrast) or len(others) != last.outputs:
+        return tuple(others)
+    places = last.others or [j for j in range(last.inputs) if j != last.base]
+    names = dict(zip(places, others, strict=True)) | {last.base: base}
+    return tuple(names[j] for j in range(last.inputs))
 
 
 def _made(graph: _Graph, layer: Any, units: list[_Unit], theta: Array) -> list[_Unit]:
