@@ -65,7 +65,9 @@ def _ends(data: pd.DataFrame, layer: int) -> pd.DataFrame:
 def _largest(part: pd.DataFrame, names: list[str], most: int) -> list[str]:
     if len(names) <= most:
         return names
-    best = part.groupby("name")["size"].max().fillna(np.inf).sort_values(ascending=False, kind="stable").index[: most - 1]
+    best = (
+        part.groupby("name")["size"].max().fillna(np.inf).sort_values(ascending=False, kind="stable").index[: most - 1]
+    )
     return [name for name in names if name in set(best)]
 
 
@@ -164,7 +166,7 @@ def small_svg(data: pd.DataFrame, *, activation: str, response: str, most: int =
         lines=lines,
         nodes=nodes,
         activation=activation,
-        response=response,
+        response="" if (laid.nodes["kind"] == "output").sum() > 1 else response,
         ink=(canvas.GLM, canvas.NETWORK),
     )
 
@@ -174,6 +176,7 @@ def _ink(weight: float) -> tuple[str, object]:
 
 
 def _draw_nodes(ax: Axes, nodes: pd.DataFrame, weights: dict[str, str], activation: str, response: str) -> None:
+    several = (nodes["kind"] == "output").sum() > 1
     for node in nodes.itertuples(index=False):
         if node.kind == "more":
             ax.text(node.x, node.y, canvas.label(node.name), ha="right" if node.x == 0 else "center",
@@ -188,6 +191,7 @@ def _draw_nodes(ax: Axes, nodes: pd.DataFrame, weights: dict[str, str], activati
                 ax.annotate(text, (node.x, node.y), (away, 0), textcoords="offset points", ha="right",
                             va="center", fontsize=9)  # fmt: skip
         if node.kind == "output":
-            words = f"{canvas.shortened(response, 30)}\n{canvas.label(activation)}"
+            what = node.name if several else response
+            words = f"{canvas.shortened(what, 30)}\n{canvas.label(activation)}"
             ax.annotate(words, (node.x, node.y), (17, 0), textcoords="offset points", ha="left", va="center",
                         fontsize=9)  # fmt: skip

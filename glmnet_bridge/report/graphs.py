@@ -159,7 +159,8 @@ def _made(graph: _Graph, layer: Any, units: list[_Unit], theta: Array) -> list[_
 
 def _name(graph: _Graph, last: list[_Node], outputs: list[str]) -> None:
     """Names of all nodes that are no inputs; those of the outputs stand behind all others."""
-    nodes = list({id(edge.target): edge.target for edge in graph.edges}.values())
+    both = [node for edge in graph.edges for node in (edge.target, edge.source.node if edge.source else edge.target)]
+    nodes = [node for node in {id(node): node for node in both}.values() if node.column]
     end = max((node.column for node in nodes), default=0)
     ends = {id(node) for node in last}
     if any(node.column == end and id(node) not in ends for node in nodes):
