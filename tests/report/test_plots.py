@@ -352,8 +352,8 @@ def test_values_that_are_added_meet_in_one_node():
 def test_sizes_are_those_of_scaled_inputs():
     from glmnet_bridge.model.layers import Affine, Normalise
 
-    layers = (Normalise(np.array([1.0, 2.0]), np.array([10.0, 0.5])), Affine(2, 1, bias=False))
-    data = _drawn(layers, [3.0, -4.0], scales=np.array([10.0, 0.25]))
+    layers = (Normalise(np.array([1.0, 2.0]), np.array([8.0, 0.5])), Affine(2, 1, bias=False))
+    data = _drawn(layers, [3.0, -4.0], scales=np.array([8.0, 0.25]))
     assert data["size"].tolist() == [3.0, 2.0] and data["weight"].tolist() == [3.0, -4.0]
 
 
