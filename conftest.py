@@ -9,6 +9,7 @@ NEEDS = {"Read a trained network": "sklearn"}
 
 
 def pytest_collection_modifyitems(items):
+    """Leave out the examples that cannot run."""
     for item in items:
         if item.path.name == "README.md" and isinstance(getattr(item, "dtest", None), doctest.DocTest):
             item.dtest.examples = [example for example in item.dtest.examples if _possible(example, item.path)]
