@@ -238,8 +238,8 @@ class Bridge:
             precision = self.agreement.precision
             arithmetic = "half" if precision > 1e-5 else "single" if precision > 1e-10 else "double"
             out.append(
-                f"Read from a {foreign.kind}; its outputs and those of our reading differ by at most "
-                f"{verdicts.rounding(self.agreement.rows)} on the rows and {verdicts.rounding(self.agreement.random)} "
+                f"Read from a {foreign.kind}; its outputs and those of our reading differ by "
+                f"{verdicts.bound(self.agreement.rows)} on the rows and {verdicts.bound(self.agreement.random)} "
                 f"on random rows ({arithmetic} precision)."
             )
             out += [*foreign.folded, *foreign.schooling.notes]

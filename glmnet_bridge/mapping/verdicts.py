@@ -201,6 +201,11 @@ def rounding(value: float) -> str:
     return "less than 1e-8" if value < NOISE else f"{value:.2g}"
 
 
+def bound(value: float) -> str:
+    """The largest of some sizes, in words."""
+    return rounding(value) if value < NOISE else f"at most {rounding(value)}"
+
+
 def uncharted(activation: str, link_activation: str, clipped: Sequence[object] | None, rows: int, cost: float) -> str:
     """The paragraph for a network that is not affine.
 
