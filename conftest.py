@@ -12,7 +12,7 @@ from pathlib import Path
 # a package, and the modules that import it
 MODULES = {
     "glum": ["tests/adapters/cases_glum.py"],
-    "keras": ["tests/adapters/cases_keras.py", "glmnet_bridge/adapters/keras_modules.py"],
+    "keras": ["tests/adapters/cases_keras.py", "glmnet_bridge/adapters/keras_losses.py"],
     "onnx": ["tests/adapters/cases_onnx.py"],
     "skl2onnx": ["tests/adapters/cases_onnx.py"],
     "sklearn": [
