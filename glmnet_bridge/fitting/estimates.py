@@ -19,7 +19,7 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Rows, one_blas_thread
 from glmnet_bridge.errors import DataError, FitError
-from glmnet_bridge.fitting import continuations, coordinates, dispersions, edges, irls, large, linalg, starts
+from glmnet_bridge.fitting import continuations, coordinates, dispersions, edges, irls, large, linalg, offsets, starts
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
@@ -110,6 +110,13 @@ def estimate(
     """
     limits = limits or Limits()
     first = None if start is None else starts.given(start, model)
+    level = offsets.common_level(model, rows)
+    if level is not None:
+        begin = None if first is None else offsets.raised(first, model.columns.index("Intercept"), level)
+        low = offsets.without(rows, level)
+        found = offsets.given_back(estimate(model, low, start=begin, limits=limits, nobs=nobs), level)
+        if found is not None:
+            return found
     if len(rows.spans()) == 1:
         rows = hold(rows)  # a single block is formed once, not at every step
     # an overflow far from the maximum is no news: what is not finite is refused where it comes up
