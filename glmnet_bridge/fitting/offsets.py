@@ -10,15 +10,11 @@ given back, the intercept is rounded to the digits that a number of its size has
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.model.models import Model
-
-if TYPE_CHECKING:
-    from glmnet_bridge.fitting.estimates import Estimate
 
 Array = np.ndarray
 
@@ -52,19 +48,3 @@ def raised(theta: Array, at: int, level: float) -> Array:
     theta = theta.copy()
     theta[at] += level
     return theta
-
-
-def given_back(found: Estimate, level: float) -> Estimate | None:
-    """The estimate for the offsets as they are; None where it has no intercept to give the level to."""
-    names = found.model.network.inputs.names
-    if "Intercept" not in names:
-        return None
-    at = names.index("Intercept")
-    steps = tuple(replace(step, theta=raised(step.theta, at, -level)) for step in found.trace.steps)
-    theta = raised(found.theta, at, -level)
-    found = replace(found, theta=theta, trace=replace(found.trace, steps=steps))
-    if not found.converged or found.covariance is None:
-        return found
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lost = float(0.5 * np.spacing(abs(theta[at])) / np.sqrt(found.covariance[at, at]))
-    return replace(found, distance=max(found.distance, lost), outcome="stalled" if lost > ROUNDED else found.outcome)
