@@ -60,8 +60,24 @@ def test_an_intercept_rounded_by_its_size_is_not_called_converged() -> None:
         gb.glm("y ~ x", DATA, offset=np.full(60, 1e10), strict=True)
 
 
-def test_slopes_that_drown_beside_an_intercept_are_not_called_converged() -> None:
-    """A penalised intercept is not exchanged for the offset: nothing is taken out there."""
-    far = gb.glm("y ~ x", DATA, offset=np.full(60, 2.0**17), penalty=gb.penalties.ridge(1e-12))
-    near = gb.glm("y ~ x", DATA, penalty=gb.penalties.ridge(1e-12))
-    assert abs(far.params["x"] - near.params["x"]) <= 1e-6 * near.bse["x"]
+def test_a_ridge_leaves_the_offset_to_the_free_intercept() -> None:
+    ridge = gb.penalties.ridge(1.0)
+    far = gb.glm("y ~ x", DATA, offset=np.full(60, 2.0**17), penalty=ridge)
+    near = gb.glm("y ~ x", DATA, penalty=ridge)
+    assert abs(far.params["x"] - near.params["x"]) <= 1e-9 * near.bse["x"]
+
+
+@pytest.mark.parametrize(("response", "family"), [("y", "binomial"), ("k", "poisson")])
+def test_coefficients_that_drown_beside_another_are_not_called_converged(response: str, family: str) -> None:
+    """A constant of another name, to which no offset is given: eta has six decimals."""
+    data = DATA.assign(one=1.0)
+    plain = gb.glm(f"{response} ~ 0 + one + x", data, family)
+    with pytest.warns(ConvergenceWarning, match="offsets that are very large"):
+        fit = gb.glm(
+            f"{response} ~ 0 + one + x",
+            data,
+            family,
+            offset=np.full(60, 1e10),
+            start=plain.params.to_numpy() - [1e10, 0.0],
+        )
+    assert fit.outcome == "stalled" and fit.distance_to_mle > 1e-6
