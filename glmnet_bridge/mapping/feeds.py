@@ -66,6 +66,8 @@ def feed(
 
 def _by_own_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed | None:
     """The inputs that a network's own names say; None where the formula's columns are taken in their order."""
+    if set(names) <= set(design.names):
+        return None
     frame = frames.as_frame(data)
     columns = set(frame.columns)
     strange = [name for name in names if name not in design.names and split(name, columns)[0] is None]
