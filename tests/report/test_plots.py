@@ -295,6 +295,8 @@ def test_refusals(fit, spector, clipped, rough):
         fit.plot.contours("gpa")
     with pytest.raises(ArgumentError, match="two levels"):
         gb.glm("GPA ~ TUCE + PSI", spector, family="gaussian").plot.boundary()
+    with pytest.raises(ArgumentError, match="this model reads none\\."):
+        gb.glm("GRADE ~ 1", spector).plot.boundary()
     with pytest.raises(ArgumentError, match="two coefficients"):
         gb.glm("GRADE ~ 1", spector).plot.contours()
     with pytest.raises(ArgumentError, match="no numeric variable"):
