@@ -16,7 +16,7 @@ from glmnet_bridge.model.families import Family
 
 
 def noted(foreign: Foreign, asked: Asked, raws: Raws, columns: Collection[str], family: Family, rows: Rows) -> Foreign:
-    """The network, with a sentence for each thing that neither it nor the caller said.
+    """The network, with what it says of its training, and a sentence for each thing that nobody said.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def noted(foreign: Foreign, asked: Asked, raws: Raws, columns: Collection[str], 
         _mean_of_two(foreign, family, rows),
         "" if foreign.theta.any() else "All its weights are 0: was it trained, and were its weights loaded?",
     )
-    return replace(foreign, folded=(*foreign.folded, *(note for note in told if note)))
+    found = (*foreign.folded, *foreign.schooling.notes, *(note for note in told if note))
+    return replace(foreign, folded=tuple(dict.fromkeys(found)))
 
 
 def _order(foreign: Foreign, raws: Raws) -> str:

@@ -81,8 +81,9 @@ def test_a_loss_of_probabilities_on_a_bare_output(arguments):
 
 def test_two_sigmoids_name_the_layer():
     keras = pytest.importorskip("keras")
-    found = recognition.read(keras_unit("sigmoid", keras.losses.BinaryCrossentropy(from_logits=True)))
-    assert "ends in a sigmoid (layer 'last')" in found.schooling.notes[0]
+    model = keras_unit("sigmoid", keras.losses.BinaryCrossentropy(from_logits=True))
+    notes = gb.bridge("low ~ age + lwt", FRAME, network=model).notes
+    assert any("ends in a sigmoid (layer 'last'): it was trained through two of them" in note for note in notes)
 
 
 def test_a_rectified_end_is_no_inverse_link():
@@ -127,6 +128,13 @@ def test_weights_of_nothing_but_zeros():
         for each in model.parameters():
             each.zero_()
     assert said in gb.bridge("low ~ age + lwt", FRAME, network=model).notes
+
+
+def test_an_optimiser_that_made_no_step_is_said():
+    notes = gb.bridge("low ~ age + lwt", FRAME, network=keras_unit("sigmoid", "bce")).notes
+    assert any("has made no step: the weights are those that it began with" in note for note in notes)
+    notes = gb.bridge("low ~ age + lwt", FRAME, network=keras_unit("sigmoid", None)).notes
+    assert not any("no step" in note for note in notes)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
