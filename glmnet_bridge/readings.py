@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.adapters import outputs, recognition
+from glmnet_bridge.adapters import notes, outputs, recognition
 from glmnet_bridge.adapters.agreements import Agreement, agree
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
@@ -205,15 +205,14 @@ def read(
     """
     rows = rows_of(sample)
     rank = unions.decide_rank(rows) if glm is None else glm.estimate.rank
-    agreement = None
-    if wanted.foreign is None:
+    agreement, foreign = None, wanted.foreign
+    if foreign is None:
         fed, network = _network(wanted, recipe, sample, data)
     else:
-        fed, raws = feed_model(
-            wanted.foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept
-        )
-        agreement = agree(wanted.foreign, raws, sample.n)
-        network = outputs.with_family(wanted.foreign, recipe.response)
+        fed, raws = feed_model(foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept)
+        agreement = agree(foreign, raws, sample.n)
+        network = outputs.with_family(foreign, recipe.response, family)
+        foreign = notes.noted(foreign, wanted.asked, raws, frames.as_frame(data).columns, family, rows)
     if fed is None:
         union = unions.over_columns(recipe.design, rows, network.inputs, rank)
     else:
@@ -230,7 +229,7 @@ def read(
     if wanted.from_glm:
         wanted = replace(wanted, start=_from_glm(model, rows_of(wide), glm))
     found = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
-    return Reading(Fit(found, own, wide, data, wanted.foreign), union, fed, network, agreement)
+    return Reading(Fit(found, own, wide, data, foreign), union, fed, network, agreement)
 
 
 def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[Fed | None, Network]:
