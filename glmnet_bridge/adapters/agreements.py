@@ -15,12 +15,13 @@ import pandas as pd
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import OUTPUTS
 from glmnet_bridge.errors import ReadError
-from glmnet_bridge.mapping.features import feature_matrix
+from glmnet_bridge.mapping.features import feature_columns, stacked
 from glmnet_bridge.mapping.raws import Raws
 
 Array = np.ndarray
 
-BLOCK = 65_536
+BLOCK = 65_536  # rows that the model is given at a time
+CACHED = 65_536  # numbers that our layers are given at a time
 RANDOM = 200  # random rows
 SLACK = 64  # rounding errors that a value may gather on its way through the layers
 
@@ -58,23 +59,46 @@ def agree(foreign: Foreign, raws: Raws, n: int) -> Agreement:
 
 def _apart(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
     """Largest difference of the outputs on these raw inputs, and the rounding that can explain it."""
-    values = feature_matrix(foreign.intake.features, table)
-    size = float(np.nanmax(np.abs(values), initial=1.0))
+    theirs = np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
+    columns = feature_columns(foreign.intake.features, table)
+    worst, size = 0.0, 1.0
+    rows = max(CACHED // max(len(columns), 1), 1)
+    for start in range(0, len(table), rows):
+        stop = min(start + rows, len(table))
+        ours, largest = _ours(foreign, stacked(columns, start, stop))
+        worst = max(worst, _difference(foreign, theirs[start:stop], ours))
+        size = max(size, largest)
+    return worst, SLACK * foreign.precision * size
+
+
+def _ours(foreign: Foreign, values: Array) -> tuple[Array, float]:
+    """The output `(m, k)` by our reading from the network's inputs `(m, d)`, and the largest number on its way."""
+    size = _size(values)
     for layer, run in zip(foreign.network.layers, foreign.network.slices(), strict=True):
         values = layer.forward(values, foreign.theta[run])
-        size = max(size, float(np.nanmax(np.abs(values), initial=0.0)))
+        size = max(size, _size(values))
     with np.errstate(over="ignore"):
-        ours = OUTPUTS[foreign.activation](values)
-    theirs = np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
+        return OUTPUTS[foreign.activation](values), size
+
+
+def _size(values: Array) -> float:
+    """The largest absolute value, whatever is no number left out."""
+    low, high = np.fmin.reduce(values, axis=None, initial=0.0), np.fmax.reduce(values, axis=None, initial=0.0)
+    return float(max(high, -low))
+
+
+def _difference(foreign: Foreign, theirs: Array, ours: Array) -> float:
     if theirs.shape != ours.shape:
         raise ReadError(
             f"The {foreign.kind} gives {theirs.shape[1]} outputs per row, our reading of it {ours.shape[1]}. "
             "It does something that was not understood."
         )
-    scale = np.maximum(np.abs(theirs), 1.0)
-    undefined = np.isnan(ours) & np.isnan(theirs)  # random rows: columns that go together in the data may not here
-    apart = float(np.where(undefined, 0.0, np.abs(ours - theirs) / scale).max(initial=0.0))
-    return (apart if np.isfinite(apart) else np.inf), SLACK * foreign.precision * size
+    apart = np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1.0)
+    if np.isnan(apart).any():
+        # random rows: columns that go together in the data may not here
+        apart[np.isnan(ours) & np.isnan(theirs)] = 0.0
+    worst = float(apart.max(initial=0.0))
+    return worst if np.isfinite(worst) else np.inf
 
 
 def _shuffled(foreign: Foreign, raws: Raws, n: int) -> pd.DataFrame:

@@ -130,12 +130,12 @@ class Columns:
         return sums if at.order is None else sums[at.order][:, at.order]
 
     def matrix(self) -> Array:
-        """The rows as one `(m, p)` array: for exact work on few rows, and for people."""
+        """The rows as one `(m, p)` array, column after column in memory: for exact work on few rows, and for people."""
         at = self.layout
-        out = np.empty(self.shape)
-        out[:, at.at_dense] = self.dense
-        out[:, at.at_table] = at.table[0] if self.cell is None else at.table[self.cell]
-        return out
+        out = np.empty(self.shape[::-1])
+        out[at.at_dense] = self.dense.T
+        out[at.at_table] = (at.table[:1] if self.cell is None else at.table[self.cell]).T
+        return out.T
 
     def _by_cell(self, values: Array) -> Array:
         """Sum `(m, c)` values within each cell: `(cells, c)`."""

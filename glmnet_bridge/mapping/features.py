@@ -48,17 +48,30 @@ class Feature:
         return self.source if isinstance(self.source, tuple) else (self.source,)
 
 
-def feature_matrix(features: Sequence[Feature], table: pd.DataFrame) -> Array:
-    """The network's inputs `(m, d)` from the raw ones `(m, r)`."""
-    out = np.empty((len(table), len(features)))
+def feature_columns(features: Sequence[Feature], table: pd.DataFrame) -> list[Array]:
+    """Each of the network's inputs `(m,)` from the raw ones `(m, r)`: numbers, or yes and no; no copy where it is one."""
+    out = []
     made: dict[tuple[int, tuple[int, ...]], Array] = {}
-    for place, feature in enumerate(features):
+    for feature in features:
         if feature.function is not None:
             key = (id(feature.function), feature.sources)
             if key not in made:
                 made[key] = feature.function(table.iloc[:, list(feature.sources)])
-            out[:, place] = made[key][:, feature.column]
+            out.append(made[key][:, feature.column])
         else:
             column = table.iloc[:, feature.sources[0]]
-            out[:, place] = (column == feature.level[0]).to_numpy() if feature.level else column.to_numpy(dtype=float)
+            out.append((column == feature.level[0]).to_numpy() if feature.level else column.to_numpy(dtype=float))
     return out
+
+
+def stacked(columns: Sequence[Array], start: int, stop: int) -> Array:
+    """Rows start to stop of columns of equal length as one array `(m, d)`, column after column in memory."""
+    out = np.empty((len(columns), stop - start))
+    for row, column in zip(out, columns, strict=True):
+        row[:] = column[start:stop]
+    return out.T
+
+
+def feature_matrix(features: Sequence[Feature], table: pd.DataFrame) -> Array:
+    """The network's inputs `(m, d)` from the raw ones `(m, r)`."""
+    return stacked(feature_columns(features, table), 0, len(table))

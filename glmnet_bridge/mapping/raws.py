@@ -80,17 +80,20 @@ def own_names(intake: Intake, columns: Collection[str]) -> frozenset[str]:
 
 
 def fed_matrix(columns: Array | None, fed: Fed, start: int, stop: int) -> Array:
-    """What is fed `(m, d)`: columns of the formula `(m, p)`, and those read for it."""
+    """What is fed `(m, d)`: columns of the formula `(m, p)`, and those read for it; column after column in memory."""
     others = None if fed.others is None else dense(fed.others, start, stop)
+    own = np.array(fed.own)
+    if columns is not None and (own >= 0).all():
+        # neighbours are not copied
+        return columns[:, own[0] : own[-1] + 1] if (np.diff(own) == 1).all() else columns.T[own].T
     given = columns if columns is not None else others
     assert given is not None, "something is fed"
-    out = np.empty((len(given), len(fed.own)))
-    own = np.array(fed.own)
+    out = np.empty((len(own), len(given)))
     if columns is not None:
-        out[:, own >= 0] = columns[:, own[own >= 0]]
+        out[own >= 0] = columns.T[own[own >= 0]]
     if others is not None:
-        out[:, own < 0] = others[:, [place for place in fed.places if place >= 0]]
-    return out
+        out[own < 0] = others.T[[place for place in fed.places if place >= 0]]
+    return out.T
 
 
 def feed_model(

@@ -52,6 +52,17 @@ class Sums:
         )
 
 
+    def through(self, jacobian: Array) -> Sums:
+        """The sums for weights whose `jacobian` `(p, P)` is that of these parameters; linear in them, they map as one."""
+
+        def square(info: Array | None) -> Array | None:
+            return None if info is None else jacobian.T @ info @ jacobian
+
+        score = None if self.score is None else jacobian.T @ self.score
+        observed = square(self.observed)
+        return Sums(self.loglik, score, observed, observed if self.expected is self.observed else square(self.expected))
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A network with a family on top and a penalty beside.
