@@ -14,14 +14,15 @@ import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import OUTPUTS
+from glmnet_bridge.data.rows import Span, spread
 from glmnet_bridge.errors import ReadError
-from glmnet_bridge.mapping.features import feature_columns, stacked
+from glmnet_bridge.mapping.features import feature_windows
 from glmnet_bridge.mapping.raws import Raws
 
 Array = np.ndarray
 
 BLOCK = 65_536  # rows that the model is given at a time
-CACHED = 65_536  # numbers that our layers are given at a time
+CACHED = 200_000  # numbers that our layers are given at a time
 RANDOM = 200  # random rows
 SLACK = 64  # rounding errors that a value may gather on its way through the layers
 
@@ -60,15 +61,16 @@ def agree(foreign: Foreign, raws: Raws, n: int) -> Agreement:
 def _apart(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
     """Largest difference of the outputs on these raw inputs, and the rounding that can explain it."""
     theirs = np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
-    columns = feature_columns(foreign.intake.features, table)
-    worst, size = 0.0, 1.0
-    rows = max(CACHED // max(len(columns), 1), 1)
-    for start in range(0, len(table), rows):
-        stop = min(start + rows, len(table))
-        ours, largest = _ours(foreign, stacked(columns, start, stop))
-        worst = max(worst, _difference(foreign, theirs[start:stop], ours))
-        size = max(size, largest)
-    return worst, SLACK * foreign.precision * size
+    inputs = feature_windows(foreign.intake.features, table)
+
+    def part(span: Span) -> tuple[float, float]:
+        ours, size = _ours(foreign, inputs(*span))
+        return _difference(foreign, theirs[slice(*span)], ours), size
+
+    rows = max(CACHED // max(len(foreign.intake.features), 1), 1)
+    spans = [(start, min(start + rows, len(table))) for start in range(0, len(table), rows)]
+    worst, sizes = zip(*spread(part, spans), strict=True)
+    return max(worst), SLACK * foreign.precision * max(1.0, *sizes)
 
 
 def _ours(foreign: Foreign, values: Array) -> tuple[Array, float]:
@@ -83,8 +85,8 @@ def _ours(foreign: Foreign, values: Array) -> tuple[Array, float]:
 
 def _size(values: Array) -> float:
     """The largest absolute value, whatever is no number left out."""
-    low, high = np.fmin.reduce(values, axis=None, initial=0.0), np.fmax.reduce(values, axis=None, initial=0.0)
-    return float(max(high, -low))
+    low, high = np.fmin.reduce(values, axis=0, initial=0.0), np.fmax.reduce(values, axis=0, initial=0.0)
+    return float(max(np.fmax.reduce(high, initial=0.0), -np.fmin.reduce(low, initial=0.0)))
 
 
 def _difference(foreign: Foreign, theirs: Array, ours: Array) -> float:
@@ -105,7 +107,7 @@ def _shuffled(foreign: Foreign, raws: Raws, n: int) -> pd.DataFrame:
     """Rows that no data gave: each raw input is shuffled on its own; those that are read as numbers move a little."""
     draw = np.random.default_rng(0)
     count = min(n, RANDOM)
-    table = raws.table(0, n) if n <= RANDOM else _some(raws, n)
+    table = raws.some(_spread(n))
     by_level = {at for feature in foreign.intake.features if not feature.plain for at in feature.sources}
     out = {}
     for at, name in enumerate(table.columns):
@@ -115,8 +117,9 @@ def _shuffled(foreign: Foreign, raws: Raws, n: int) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def _some(raws: Raws, n: int) -> pd.DataFrame:
-    """Rows in ten runs, spread over all of them."""
+def _spread(n: int) -> list[tuple[int, int]]:
+    """Few rows, or ten runs of them, spread over all."""
+    if n <= RANDOM:
+        return [(0, n)]
     size = RANDOM // 10
-    starts = np.linspace(0, n - size, 10).astype(int)
-    return pd.concat([raws.table(int(start), int(start) + size) for start in starts], ignore_index=True)
+    return [(start, start + size) for start in np.linspace(0, n - size, 10).astype(int).tolist()]

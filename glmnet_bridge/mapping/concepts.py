@@ -18,7 +18,6 @@ from glmnet_bridge.mapping.views import features
 from glmnet_bridge.model.networks import is_bias
 
 
-
 def _entropy(share: Array) -> Array:
     """That of each row's event and its complement; most rows are one of the two, which leaves nothing."""
     out = np.zeros_like(share)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.data.rows import neighbours
+
 Array = np.ndarray
 
 
@@ -48,8 +50,26 @@ class Feature:
         return self.source if isinstance(self.source, tuple) else (self.source,)
 
 
-def feature_columns(features: Sequence[Feature], table: pd.DataFrame) -> list[Array]:
-    """Each of the network's inputs `(m,)` from the raw ones `(m, r)`: numbers, or yes and no; no copy where it is one."""
+def feature_windows(features: Sequence[Feature], table: pd.DataFrame) -> Callable[[int, int], Array]:
+    """The network's inputs `(m, d)` of rows start to stop, from the raw ones `(n, r)`; each column lies together."""
+    at = np.array([feature.sources[0] for feature in features])
+    together = neighbours(at) if all(feature.plain for feature in features) else None
+    if together is not None and (table.dtypes == np.float64).all():
+        numbers = table.to_numpy()[:, together]
+        return lambda start, stop: numbers[start:stop]
+    columns = _columns(features, table)
+
+    def window(start: int, stop: int) -> Array:
+        out = np.empty((len(columns), stop - start))
+        for row, column in zip(out, columns, strict=True):
+            row[:] = column[start:stop]
+        return out.T
+
+    return window
+
+
+def _columns(features: Sequence[Feature], table: pd.DataFrame) -> list[Array]:
+    """Each input `(n,)`: numbers, or yes and no; no copy where it is a raw one."""
     out = []
     made: dict[tuple[int, tuple[int, ...]], Array] = {}
     for feature in features:
@@ -64,14 +84,6 @@ def feature_columns(features: Sequence[Feature], table: pd.DataFrame) -> list[Ar
     return out
 
 
-def stacked(columns: Sequence[Array], start: int, stop: int) -> Array:
-    """Rows start to stop of columns of equal length as one array `(m, d)`, column after column in memory."""
-    out = np.empty((len(columns), stop - start))
-    for row, column in zip(out, columns, strict=True):
-        row[:] = column[start:stop]
-    return out.T
-
-
 def feature_matrix(features: Sequence[Feature], table: pd.DataFrame) -> Array:
     """The network's inputs `(m, d)` from the raw ones `(m, r)`."""
-    return stacked(feature_columns(features, table), 0, len(table))
+    return feature_windows(features, table)(0, len(table))

@@ -51,9 +51,8 @@ class Sums:
             None if self.expected is None or other.expected is None else self.expected + other.expected,
         )
 
-
     def through(self, jacobian: Array) -> Sums:
-        """The sums for weights whose `jacobian` `(p, P)` is that of these parameters; linear in them, they map as one."""
+        """The sums for weights that move these parameters by `jacobian` `(p, P)`: linear, one product for all rows."""
 
         def square(info: Array | None) -> Array | None:
             return None if info is None else jacobian.T @ info @ jacobian
