@@ -232,6 +232,6 @@ def test_a_network_that_is_not_what_was_said_is_refused(monkeypatch):
     """The reading is confirmed on rows: a wrong one does not pass."""
     from glmnet_bridge.mapping import checks
 
-    monkeypatch.setattr(checks, "fed_matrix", lambda columns, fed, start, stop: np.zeros((len(columns), 1)))
+    monkeypatch.setattr(checks, "fed_matrix", lambda columns, fed, start, stop: np.zeros((stop - start, 1)))
     with pytest.raises(gb.errors.BridgeError, match="differ by"):
         gb.bridge("y ~ age", FRAME, network=unit("age"), start=[0.1, 0.2])
