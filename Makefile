@@ -53,6 +53,7 @@ bench: $(VENV)/.has-bench
 	@$(RUN) benchmarks/speed.py formula --threads 2 --repeat 3
 	@$(RUN) benchmarks/accuracy.py
 	@$(RUN) benchmarks/memory.py dense
+	@$(RUN) benchmarks/reading.py --threads 1
 	@$(RUN) benchmarks/safeguards.py
 	@$(RUN) benchmarks/imports.py
 

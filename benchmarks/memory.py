@@ -22,12 +22,12 @@ def measure(workload: str, engine: str) -> None:
     # making the data has a peak of its own, which must not hide the fit's: the system forgets it here
     with open("/proc/self/clear_refs", "w") as counters:
         counters.write("5")
-    current = _megabytes("VmRSS")
+    current = megabytes("VmRSS")
     workloads.ENGINES[engine](work)
-    print(f"  {workload:<8} {engine:<12} {_megabytes('VmHWM') - current:8.0f} MB above the data")
+    print(f"  {workload:<8} {engine:<12} {megabytes('VmHWM') - current:8.0f} MB above the data")
 
 
-def _megabytes(what: str) -> float:
+def megabytes(what: str) -> float:
     """A line of the system's account of this process: what is resident (VmRSS), and its peak (VmHWM)."""
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))

@@ -65,12 +65,14 @@ class Comparison:
     a, b : the fits
     moves : the causes, in the order in which they were undone; none where predictions lie at infinity
     metric : (n,) weight of each of b's rows in the size of a difference
+    scale : what the moves are differences of: "eta", or "the mean" where the links differ
     """
 
     a: Fit
     b: Fit
     moves: tuple[Move, ...]
     metric: Array
+    scale: str = "eta"
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -93,6 +95,8 @@ class Comparison:
     def size(self) -> float:
         """How far the predictions are apart: root of the summed squared differences of eta, in b's information.
 
+        Where the links differ it is the means that are compared, in the variance of b's.
+
         nan where one fit has predictions at infinity.
         """
         return self._size(self._gap) if self.moves else np.nan
@@ -113,7 +117,7 @@ class Comparison:
             change = move.before - move.after
             share = float(change @ (self.metric * self._gap)) / size**2 if size > SAME else 0.0
             at = int(np.abs(change).argmax())
-            largest = f"row {self.b.sample.index[at]}: {change[at]:+.3g} in eta"
+            largest = f"row {self.b.sample.index[at]}: {change[at]:+.3g} in {self.scale}"
             if self._size(change) > SAME:
                 rows.append((move.name, move.side, share, share * size, largest, move.words))
         if self._recoded:
@@ -206,7 +210,11 @@ def compare(a: Fit | Bridge, b: Fit | Bridge) -> Comparison:
         return Comparison(left, right, (), np.zeros(right.sample.n))
     here = _on(left, right)
     moves = [*_undone(left, here), *_bridged(left, right, here), *_redone(right)]
-    return Comparison(left, right, tuple(moves), _metric(right))
+    if left.family.link.name == right.family.link.name:
+        return Comparison(left, right, tuple(moves), _metric(right))
+    mean = right.family.mean(_eta(right.estimate, right.rows))
+    metric = right.rows.weights / (np.maximum(right.family.variance(mean), np.finfo(float).tiny) * right.dispersion)
+    return Comparison(left, right, _as_means(moves, left, right), metric, "the mean")
 
 
 def _fit_of(given: Any, which: str) -> Fit:
@@ -331,6 +339,17 @@ def _maximum(fit: Fit, rows: Rows, family: Any) -> Estimate:
         return found
     names = found.model.columns
     return estimate(Model(names, single_unit(names), family), rows, nobs=fit.nobs)
+
+
+def _as_means(moves: list[Move], a: Fit, b: Fit) -> tuple[Move, ...]:
+    """The moves from mean to mean: linear predictors of two links cannot be compared."""
+    turn = [move.name for move in moves].index("family")
+    before = [a.family if at <= turn else b.family for at in range(len(moves))]
+    after = [a.family if at < turn else b.family for at in range(len(moves))]
+    return tuple(
+        replace(move, before=one.mean(move.before), after=two.mean(move.after))
+        for move, one, two in zip(moves, before, after, strict=True)
+    )
 
 
 def _metric(b: Fit) -> Array:

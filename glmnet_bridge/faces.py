@@ -251,7 +251,7 @@ def drawings(plot: Plots) -> tuple[Figure, ...]:
         ("curve", plot.curve, "Fitted curve over the data",
          "What the model says over one variable; the band is for the mean, not for single rows."),
         ("network", plot.network, "Diagram of the network with a line for each weight",
-         "The model as a network: every line is one entry of the table."),
+         "The model as a network: every line is one of its weights."),
         ("coefficients", plot.coefficients, "Coefficients with confidence limits",
          "Each coefficient with its limits."),
         ("loss", plot.loss, "Mean loss and distance to the optimum at each step",

@@ -7,6 +7,7 @@ fitted on (the caller's own frame, not a copy) for answers row by row.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,9 @@ def _labels(names: tuple[str, ...]) -> pd.Index:
     return pd.Index(list(names))
 
 
-def _onnx() -> ModuleType:
-    """What writes ONNX, loaded on use."""
-    from glmnet_bridge.adapters import onnx_writers
-
-    return onnx_writers
+def _writers(package: str) -> Any:
+    """What writes for another package, loaded on use."""
+    return importlib.import_module(f"glmnet_bridge.adapters.{package}_writers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -416,15 +415,27 @@ class Fit:
         return views.information(self.estimate, kind)
 
     # --- other packages --------------------------------------------------------------------
+    # What is written is run on the fit's own rows and on random ones first, and must give the fit's means.
 
     def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """An ONNX model that takes the raw columns of the data and gives the mean, in double precision.
+        """An ONNX model, raw columns in, mean out, in double precision; also written to the file `path` if given.
 
-        It is run on the fit's own rows and on random ones first and must give the fit's means; the largest
-        differences are in its metadata, with the name, coefficient and standard error of each term.
-
-        Parameters
-        ----------
-        path : file to write it to, too
+        Its metadata have the terms with coefficients and standard errors, and the largest differences from the fit.
         """
-        return _onnx().to_onnx(self, path)
+        return _writers("onnx").to_onnx(self, path)
+
+    def to_sklearn(self) -> Any:
+        """A fitted scikit-learn Pipeline, frames in; terms and differences are its attribute `written`."""
+        return _writers("sklearn").to_sklearn(self)
+
+    def to_torch(self, dtype: Any = None) -> Any:
+        """A PyTorch module: `module(module.tensor(frame))` is the mean; `dtype` is torch.float64 or torch.float32."""
+        return _writers("torch").to_torch(self, dtype)
+
+    def to_keras(self) -> Any:
+        """A compiled Keras model with an input per raw column; `model.written.feed.arrays(frame)` makes them."""
+        return _writers("keras").to_keras(self)
+
+    def to_statsmodels(self) -> Any:
+        """statsmodels' own `GLMResults` of this fit, without fitting again."""
+        return _writers("statsmodels").to_statsmodels(self)

@@ -46,7 +46,7 @@ def training_of(fit: Fit, response: Response) -> Training:
     school = foreign.schooling
     l1, l2, words = none, none, ""
     if school.decay is not None:
-        rows = float(fit.rows.n) if school.decay.per_row else 1.0
+        rows = float(fit.rows.weights.sum()) if school.decay.per_row else 1.0
         l1, l2, words = rows * school.decay.l1, rows * school.decay.l2, school.decay.words
     loss = "" if school.likelihood else SQUARED.get(school.loss, school.loss or "the loss")
     weights = None
@@ -60,7 +60,8 @@ def _row_weights(given: Mapping[Any, float] | str, fit: Fit, response: Response)
     shown = fit.rows.response
     of_class = np.column_stack([1.0 - shown.sum(axis=1), shown])  # the first class, or the other level, comes first
     if isinstance(given, str):
-        return of_class @ (1.0 / (of_class.shape[1] * of_class.mean(axis=0)))
+        shares = np.average(of_class, axis=0, weights=fit.rows.weights)
+        return of_class @ (1.0 / (of_class.shape[1] * np.maximum(shares, np.finfo(float).tiny)))
     if shown.shape[1] == 1:
         return of_class @ np.array(_both(given, response))
     others = fit.estimate.model.outputs
@@ -74,7 +75,7 @@ def _both(weights: Mapping[Any, float], response: Response) -> tuple[float, floa
     other = next((level for level in response.levels if level != response.event), None)
     if response.event in weights or other in weights or len(weights) != 2:
         return float(weights.get(other, 1.0)), float(weights.get(response.event, 1.0))
-    first, last = (float(each) for each in list(weights.values())[:2])
+    first, last = (float(weights[label]) for label in sorted(weights, key=lambda label: (str(type(label)), label)))
     return first, last
 
 
@@ -115,7 +116,7 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
     steps = steps_of(training, fit, (coefficients, sizes.reshape(-1, network.outputs).T.ravel()))
     whole = np.zeros((len(mle), len(mle)))
     whole[np.ix_(map_.kept, map_.kept)] = information / union.dispersion
-    terms = "; ".join(tie.text for tie in map_.ties[:4])
+    terms = "; ".join(tie.text for tie in map_.ties[:4]) or ("narrow layers" if map_.narrow else "")
     return causes.causes(steps, map_.columns, mle, union.bse.to_numpy(), whole, terms)
 
 

@@ -32,12 +32,14 @@ from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
 from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
-from glmnet_bridge.model.models import Model
+from glmnet_bridge.model.models import Model, Sums
 from glmnet_bridge.model.networks import Inputs, by_output, single_unit
 from glmnet_bridge.model.penalties import Penalty
 from glmnet_bridge.plots import Plots
-from glmnet_bridge.readings import Reading, evaluated
+from glmnet_bridge.readings import Reading, evaluated, sums_of
 from glmnet_bridge.report.documents import Document
+
+ROUNDING = 1e-7  # standard errors below which a gap is the rounding of the optima
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +204,7 @@ class Bridge:
             return NO_CAUSES.copy()
         network = self.network if self.local is None else self.local
         found = gaps.causes_of(self.training, self.correspondence, network, self.union)
-        return NO_CAUSES.copy() if found is None else found.table()
+        return NO_CAUSES.copy() if found is None or found.size < ROUNDING else found.table()
 
     @functools.cached_property
     def ridge(self) -> pd.DataFrame:
@@ -233,13 +235,14 @@ class Bridge:
             )
         foreign = self.foreign
         if foreign is not None and self.agreement is not None:
-            arithmetic = "single" if self.agreement.precision > 1e-10 else "double"
+            precision = self.agreement.precision
+            arithmetic = "half" if precision > 1e-5 else "single" if precision > 1e-10 else "double"
             out.append(
-                f"Read from a {foreign.kind}; its outputs and those of our reading differ by at most "
-                f"{verdicts.rounding(self.agreement.rows)} on the rows and {verdicts.rounding(self.agreement.random)} "
+                f"Read from a {foreign.kind}; its outputs and those of our reading differ by "
+                f"{verdicts.bound(self.agreement.rows)} on the rows and {verdicts.bound(self.agreement.random)} "
                 f"on random rows ({arithmetic} precision)."
             )
-            out += list(foreign.folded)
+            out += [*foreign.folded, *foreign.schooling.notes]
             note = order_note(foreign, self.network.recipe.response)
             out += [note] if note else []
         out += self.margins
@@ -304,7 +307,7 @@ def shared(glm: Fit) -> Bridge:
 def _shared_distances(map_: Correspondence, glm: Fit, union: Fit) -> Distances:
     found = glm.estimate
     if union is not glm:
-        return _distances(map_, glm, union, found.distance, known=found)
+        return _distances(map_, glm, union, found.distance, known=found.sums)
     folded, errors = map_.coefficients, union.bse.to_numpy()
     nothing = np.where(np.isfinite(errors), 0.0, np.nan)
     return Distances(
@@ -331,6 +334,7 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     rows = reading.fit.rows
     beta = map_.terms.matrix(np.nan_to_num(map_.coefficients))
     agree = checks.confirm(union, reading.fed, reading.network, found.theta, beta, rows)
+    known = None if reading.sums is None else map_.terms.kept_of(reading.sums)
     apart = checks.covariance_difference(map_, found.model.network, found.model, found.theta, rows)
     return Bridge(
         glm=glm,
@@ -338,7 +342,7 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
         union=wide,
         constrained=_constrained(map_, union, reading.fit),
         correspondence=map_,
-        distances=_distances(map_, reading.fit, wide, gaps.short_of(training, reading.fit, wide.dispersion)),
+        distances=_distances(map_, reading.fit, wide, gaps.short_of(training, reading.fit, wide.dispersion), known),
         checks=Checks(*agree, apart),
         agreement=reading.agreement,
         training=training,
@@ -356,10 +360,10 @@ def _beyond(glm: Fit, reading: Reading, wide: Fit) -> Bridge:
         clipped = None if hidden is None else fit.sample.index[hidden]
         return Bridge(glm, fit, wide, clipped=clipped, agreement=reading.agreement)
     model = replace(found.model, network=flat)
-    sums = model.sums(fit.rows, found.theta, "both")
+    sums, folded = sums_of(model, fit.rows, found.theta)
     rank = reading.union.rank
     local = replace(fit, estimate=evaluated(model, fit.rows, found.theta, sums, rank, fit.nobs))
-    there = meet(glm, replace(reading, fit=local, network=replace(reading.network, layers=flat.layers)))
+    there = meet(glm, replace(reading, fit=local, network=replace(reading.network, layers=flat.layers), sums=folded))
     return replace(there, network=fit, local=local, margins=units.margins(found.model.network, reached))
 
 
@@ -367,7 +371,7 @@ def _kept(found: Estimate, width: int) -> Any:
     return np.arange(width) if found.rank is None else found.rank.kept
 
 
-def _distances(map_: Correspondence, fit: Fit, union: Fit, training: float, known: Estimate | None = None) -> Distances:
+def _distances(map_: Correspondence, fit: Fit, union: Fit, training: float, known: Sums | None) -> Distances:
     return distances.distances(
         map_,
         fit.estimate.model,
@@ -377,8 +381,17 @@ def _distances(map_: Correspondence, fit: Fit, union: Fit, training: float, know
         deviance=union.deviance,
         dispersion=union.dispersion,
         training=training,
-        known=None if known is None else known.sums,
+        information=_information(map_, union),
+        known=known,
     )
+
+
+def _information(map_: Correspondence, union: Fit) -> Any:
+    """The information of the union model's independent coefficients at its estimate, over the dispersion."""
+    expected = map_.terms.ordered(union.estimate.sums).expected
+    if expected is None or len(expected) != len(map_.kept) or union.estimate.separation is not None:
+        return None
+    return expected / union.dispersion
 
 
 def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:

@@ -10,7 +10,7 @@ last line. Fits are read by their public names, so this module stands before `fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +18,9 @@ import pandas as pd
 
 from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.mapping import concepts
-from glmnet_bridge.model.layers import Activation
+from glmnet_bridge.model.layers import Activation, Contrast
 from glmnet_bridge.model.networks import fold
-from glmnet_bridge.report import curves, descents, diagrams, forests, likelihoods, sentences, surfaces
+from glmnet_bridge.report import curves, descents, diagrams, forests, graphs, likelihoods, sentences, surfaces
 from glmnet_bridge.variables import Variables
 
 if TYPE_CHECKING:
@@ -158,10 +158,9 @@ class Plots:
     # --- the network -----------------------------------------------------------------------
 
     def network_data(self) -> pd.DataFrame:
-        """`layer, source, target, weight, size`: one row per weight of the (last) view's network.
+        """`layer, source, into, target, weight, size`: one row per weight of the (last) view's network.
 
-        The size of a weight of the first layer is that of its effect on eta when its input moves by one
-        standard deviation.
+        The size of a weight on an input is that of its effect when this input moves by one standard deviation.
         """
         return network_edges(self.views[-1][1])
 
@@ -305,6 +304,8 @@ def lined(fit: Any, column: str | None) -> likelihoods.Line:
 def output_activation(fit: Any) -> str:
     """The inverse link, after the activation that stands before it, if one does."""
     last = fit.estimate.model.network.layers[-1]
+    if isinstance(last, Contrast):
+        return "softmax"  # of the logits, whose difference is the linear predictor
     before = f"{last.kind}, then " if isinstance(last, Activation) else ""
     return f"{before}{fit.family.link.activation}"
 
@@ -335,8 +336,27 @@ def _two_columns(fit: Any, inputs: list[str], first: str | None, second: str | N
 
 def network_edges(fit: Any) -> pd.DataFrame:
     """The weights of a fit's network as edges."""
-    model = fit.estimate.model
-    return diagrams.edges(model.network, fit.estimate.theta, spreads(fit), model.outputs)
+    model, response = fit.estimate.model, fit.recipe.response
+    names = model.outputs
+    if model.family.joint:
+        names = graphs.logit_names(model.network, names, str(response.base))
+    elif len(response.levels) == 2:
+        event = response.levels.index(response.event)
+        names = graphs.logit_names(model.network, (str(response.event),), str(response.levels[1 - event]))
+    shown = replace(model.network, inputs=replace(model.network.inputs, names=input_names(fit)))
+    return graphs.edges(shown, fit.estimate.theta, spreads(fit), names)
+
+
+def input_names(fit: Any) -> tuple[str, ...]:
+    """The network's inputs by its own names; where these are places only, by the columns that they are fed."""
+    inputs, columns = fit.estimate.model.network.inputs, fit.estimate.model.columns
+    own: tuple[str, ...] = inputs.names
+    if inputs.matrix is None or fit.foreign is None or fit.foreign.intake.named:
+        return own
+    fed = [np.flatnonzero(column) for column in inputs.matrix.T]
+    plain = [len(at) == 1 and inputs.matrix[at[0], j] == 1.0 for j, at in enumerate(fed)]
+    found = tuple(columns[at[0]] if one else name for at, one, name in zip(fed, plain, own, strict=True))
+    return found if len(set(found)) == len(found) else own
 
 
 def spreads(fit: Any) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.adapters import outputs, recognition
+from glmnet_bridge.adapters import notes, outputs, recognition
 from glmnet_bridge.adapters.agreements import Agreement, agree
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
@@ -39,7 +39,7 @@ from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.layers import Activation, Affine
 from glmnet_bridge.model.models import Model, Sums
-from glmnet_bridge.model.networks import Inputs, Network, dense_entries, single_unit
+from glmnet_bridge.model.networks import Inputs, Network, dense_entries, fold, fold_jacobian, single_unit
 from glmnet_bridge.model.penalties import Penalty
 
 IRLS = "irls"
@@ -94,6 +94,7 @@ class Reading:
     fed : what the network is fed; None where its inputs are the columns themselves
     network : as it was given
     agreement : how well our reading of a model of another package (`fit.foreign`) agrees with it
+    sums : of an affine network those at its folded coefficients B `(q, k)` of the union's columns, row by row
     """
 
     fit: Fit
@@ -101,6 +102,7 @@ class Reading:
     fed: Fed | None
     network: Network
     agreement: Agreement | None = None
+    sums: Sums | None = None
 
 
 def wish(
@@ -205,15 +207,14 @@ def read(
     """
     rows = rows_of(sample)
     rank = unions.decide_rank(rows) if glm is None else glm.estimate.rank
-    agreement = None
-    if wanted.foreign is None:
+    agreement, foreign = None, wanted.foreign
+    if foreign is None:
         fed, network = _network(wanted, recipe, sample, data)
     else:
-        fed, raws = feed_model(
-            wanted.foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept
-        )
-        agreement = agree(wanted.foreign, raws, sample.n)
-        network = outputs.with_family(wanted.foreign, recipe.response)
+        fed, raws = feed_model(foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept)
+        agreement = agree(foreign, raws, sample.n)
+        network = outputs.with_family(foreign, recipe.response, family)
+        foreign = notes.noted(foreign, wanted.asked, raws, frames.as_frame(data).columns, family, rows)
     if fed is None:
         union = unions.over_columns(recipe.design, rows, network.inputs, rank)
     else:
@@ -229,8 +230,8 @@ def read(
         reference = glm.estimate.theta
     if wanted.from_glm:
         wanted = replace(wanted, start=_from_glm(model, rows_of(wide), glm))
-    found = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
-    return Reading(Fit(found, own, wide, data, wanted.foreign), union, fed, network, agreement)
+    found, sums = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
+    return Reading(Fit(found, own, wide, data, foreign), union, fed, network, agreement, sums)
 
 
 def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[Fed | None, Network]:
@@ -342,8 +343,8 @@ def _finite(theta: Array, entries: tuple[str, ...]) -> Array:
 
 def _estimate(
     wanted: Wish, model: Model, rows: Rows, sample: Sample, rank: Rank | None, reference: Array | None
-) -> Estimate:
-    """The estimate at given or trained weights, with everything evaluated there."""
+) -> tuple[Estimate, Sums | None]:
+    """The estimate at given or trained weights, with everything evaluated there; and `Reading.sums`."""
     start = None if wanted.start is None else weights(wanted.start, model.network.entries)
     counted = sample.freq_weights
     nobs = float(sample.n) if counted is None else float(counted.sum())
@@ -354,15 +355,25 @@ def _estimate(
         raise ArgumentError(f"train=None evaluates the network at start=: give it, {model.network.parameters} numbers.")
     theta = start if trained is None else trained.theta
     assert theta is not None
-    sums = model.sums(rows, theta, "both")
+    sums, folded = sums_of(model, rows, theta)
     if trained is None:
         _check_likelihood(model, sums)
-        return evaluated(model, rows, theta, sums, rank, nobs)
+        return evaluated(model, rows, theta, sums, rank, nobs), folded
     if sums.expected is None:
         raise FitError(trained.sentence)
     found = evaluated(model, rows, theta, sums, rank, nobs)
     distance = trained.distance if np.isfinite(trained.distance) else found.distance
-    return replace(found, outcome=trained.outcome, distance=distance, trace=trained.trace, note=trained.sentence)
+    found = replace(found, outcome=trained.outcome, distance=distance, trace=trained.trace, note=trained.sentence)
+    return found, folded
+
+
+def sums_of(model: Model, rows: Rows, theta: Array) -> tuple[Sums, Sums | None]:
+    """The sums at theta, and of an affine network those for the coefficients that it folds to, from one pass."""
+    if not model.network.affine:
+        return model.sums(rows, theta, "both"), None
+    plain = replace(model, network=single_unit(model.columns, model.outputs))
+    folded = plain.sums(rows, fold(model.network, theta).ravel(), "both")
+    return folded if model.network.plain else folded.through(fold_jacobian(model.network, theta)), folded
 
 
 def _check_likelihood(model: Model, sums: Sums) -> None:

@@ -2,6 +2,7 @@
 
     GLMClassifier, GLMRegressor              arrays or frames, all columns
     FormulaClassifier, FormulaRegressor      frames, through a formula
+    DesignTransformer                        the columns of a formula, as a step before other estimators
 
 Each holds the fit itself as `fit_`, with standard errors, tests and reports. The penalty is on the
 sum of the log-likelihood, and there is none unless asked for.
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import bridges
+from glmnet_bridge.adapters.sklearn_designs import DesignTransformer as DesignTransformer
 from glmnet_bridge.errors import ArgumentError, missing_extra
 from glmnet_bridge.model import penalties
 

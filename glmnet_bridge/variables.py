@@ -98,7 +98,8 @@ class Variables:
         asked = [self.numeric(name) for name in (first, second) if name is not None]
         chosen = [*asked, *(name for name in self.numbers if name not in asked)][:2]
         if len(set(chosen)) < 2:
-            raise ArgumentError(f"A plane needs two numeric variables; this model reads {listed(self.numbers)}.")
+            read = listed(self.numbers) or "none"
+            raise ArgumentError(f"A plane needs two numeric variables; this model reads {read}.")
         return chosen[0], chosen[1]
 
     def range(self, name: str, margin: float = 0.0) -> tuple[float, float]:

@@ -138,3 +138,13 @@ def test_predictions_at_infinity_have_no_gap():
     found = gb.compare(gb.glm("y ~ x1", frame), gb.glm("y ~ x1", frame, penalty=RIDGE(1)))
     assert np.isnan(found.size) and len(found.causes) == 0 and "at infinity" in found.verdict
     assert found.table["a"].isin([np.inf, -np.inf]).any() and "at infinity" in repr(found)
+
+
+def test_other_links_are_compared_by_their_means():
+    """Their linear predictors have other units; the probabilities hardly differ."""
+    a, b = gb.glm("y ~ x1 + x2", FRAME), gb.glm("y ~ x1 + x2", FRAME, link="probit")
+    found = gb.compare(a, b)
+    mean = b.fittedvalues
+    by_hand = np.sqrt((((a.fittedvalues - mean) ** 2) / (mean * (1 - mean))).sum())
+    assert found.size == pytest.approx(by_hand, rel=1e-9) and found.size < 0.5
+    assert found.causes["largest"][0].endswith("in the mean")

@@ -14,13 +14,15 @@ import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import OUTPUTS
+from glmnet_bridge.data.rows import Span, spread
 from glmnet_bridge.errors import ReadError
-from glmnet_bridge.mapping.features import feature_matrix
+from glmnet_bridge.mapping.features import feature_windows
 from glmnet_bridge.mapping.raws import Raws
 
 Array = np.ndarray
 
-BLOCK = 65_536
+BLOCK = 65_536  # rows that the model is given at a time
+CACHED = 200_000  # numbers that our layers are given at a time
 RANDOM = 200  # random rows
 SLACK = 64  # rounding errors that a value may gather on its way through the layers
 
@@ -58,30 +60,54 @@ def agree(foreign: Foreign, raws: Raws, n: int) -> Agreement:
 
 def _apart(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
     """Largest difference of the outputs on these raw inputs, and the rounding that can explain it."""
-    values = feature_matrix(foreign.intake.features, table)
-    size = float(np.nanmax(np.abs(values), initial=1.0))
+    theirs = np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
+    inputs = feature_windows(foreign.intake.features, table)
+
+    def part(span: Span) -> tuple[float, float]:
+        ours, size = _ours(foreign, inputs(*span))
+        return _difference(foreign, theirs[slice(*span)], ours), size
+
+    rows = max(CACHED // max(len(foreign.intake.features), 1), 1)
+    spans = [(start, min(start + rows, len(table))) for start in range(0, len(table), rows)]
+    worst, sizes = zip(*spread(part, spans), strict=True)
+    return max(worst), SLACK * foreign.precision * max(1.0, *sizes)
+
+
+def _ours(foreign: Foreign, values: Array) -> tuple[Array, float]:
+    """The output `(m, k)` by our reading from the network's inputs `(m, d)`, and the largest number on its way."""
+    size = _size(values)
     for layer, run in zip(foreign.network.layers, foreign.network.slices(), strict=True):
         values = layer.forward(values, foreign.theta[run])
-        size = max(size, float(np.nanmax(np.abs(values), initial=0.0)))
+        size = max(size, _size(values))
     with np.errstate(over="ignore"):
-        ours = OUTPUTS[foreign.activation](values)
-    theirs = np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
+        return OUTPUTS[foreign.activation](values), size
+
+
+def _size(values: Array) -> float:
+    """The largest absolute value, whatever is no number left out."""
+    low, high = np.fmin.reduce(values, axis=0, initial=0.0), np.fmax.reduce(values, axis=0, initial=0.0)
+    return float(max(np.fmax.reduce(high, initial=0.0), -np.fmin.reduce(low, initial=0.0)))
+
+
+def _difference(foreign: Foreign, theirs: Array, ours: Array) -> float:
     if theirs.shape != ours.shape:
         raise ReadError(
             f"The {foreign.kind} gives {theirs.shape[1]} outputs per row, our reading of it {ours.shape[1]}. "
             "It does something that was not understood."
         )
-    scale = np.maximum(np.abs(theirs), 1.0)
-    undefined = np.isnan(ours) & np.isnan(theirs)  # random rows: columns that go together in the data may not here
-    apart = float(np.where(undefined, 0.0, np.abs(ours - theirs) / scale).max(initial=0.0))
-    return (apart if np.isfinite(apart) else np.inf), SLACK * foreign.precision * size
+    apart = np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1.0)
+    if np.isnan(apart).any():
+        # random rows: columns that go together in the data may not here
+        apart[np.isnan(ours) & np.isnan(theirs)] = 0.0
+    worst = float(apart.max(initial=0.0))
+    return worst if np.isfinite(worst) else np.inf
 
 
 def _shuffled(foreign: Foreign, raws: Raws, n: int) -> pd.DataFrame:
     """Rows that no data gave: each raw input is shuffled on its own; those that are read as numbers move a little."""
     draw = np.random.default_rng(0)
     count = min(n, RANDOM)
-    table = raws.table(0, n) if n <= RANDOM else _some(raws, n)
+    table = raws.some(_spread(n))
     by_level = {at for feature in foreign.intake.features if not feature.plain for at in feature.sources}
     out = {}
     for at, name in enumerate(table.columns):
@@ -91,8 +117,9 @@ def _shuffled(foreign: Foreign, raws: Raws, n: int) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def _some(raws: Raws, n: int) -> pd.DataFrame:
-    """Rows in ten runs, spread over all of them."""
+def _spread(n: int) -> list[tuple[int, int]]:
+    """Few rows, or ten runs of them, spread over all."""
+    if n <= RANDOM:
+        return [(0, n)]
     size = RANDOM // 10
-    starts = np.linspace(0, n - size, 10).astype(int)
-    return pd.concat([raws.table(int(start), int(start) + size) for start in starts], ignore_index=True)
+    return [(start, start + size) for start in np.linspace(0, n - size, 10).astype(int).tolist()]

@@ -59,40 +59,65 @@ class Handed:
     fit: Any
 
 
-def hand(fit: Any) -> Handed:
+def hand(fit: Any, *, elementary: bool = True) -> Handed:
     """What is written of a fit.
+
+    Parameters
+    ----------
+    fit : a GLM
+    elementary : whether the columns must be elementary operations; without, an export may have none
 
     Raises
     ------
     ArgumentError
         for a network with hidden units, infinite coefficients, or columns that are not of raw ones
     """
+    check(fit)
+    table, export = _columns(fit, elementary)
+    if not export.raws:
+        raise ArgumentError("The formula reads no column of the data: its mean is one number, not a network.")
+    beta = covariances.representer(fit.estimate)
+    shift = fit.sample.offset is not None
+    return Handed(export, beta, fit.family, shift, fit.formula, fit.modelled, terms_of(fit), table, fit)
+
+
+def check(fit: Any) -> None:
+    """Refuse what nothing but our own fit can hold.
+
+    Raises
+    ------
+    ArgumentError
+        for hidden units, several outputs, and infinite coefficients
+    """
     found = fit.estimate
     if not found.model.network.affine:
         raise ArgumentError("This network is no GLM (it has hidden units); a GLM is written. Write the network itself.")
+    if found.model.network.outputs > 1:
+        raise ArgumentError(
+            f"This model has {found.model.network.outputs} linear predictors (one for each class but the base); models "
+            "with one are written."
+        )
     if found.separation is not None:
         endless = [name for name, state in fit.separation.items() if state not in ("finite", "aliased")]
         raise ArgumentError(
             f"The coefficients of {listed(endless)} are infinite (the data are separated), and no network holds them. "
             "Drop or join what separates, or fit with a penalty."
         )
-    table, export = _columns(fit)
-    if not export.raws:
-        raise ArgumentError("The formula reads no column of the data: its mean is one number, not a network.")
-    terms = [
+
+
+def terms_of(fit: Any) -> tuple[dict[str, Any], ...]:
+    """Name, coefficient and standard error of each column; None where there is none."""
+    return tuple(
         {"term": name, "coefficient": _plain(value), "std_error": _plain(error)}
         for name, value, error in zip(fit.names, fit.params, fit.bse, strict=True)
-    ]
-    beta = covariances.representer(found)
-    shift = fit.sample.offset is not None
-    return Handed(export, beta, fit.family, shift, fit.formula, fit.modelled, tuple(terms), table, fit)
+    )
 
 
 def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _columns(fit: Any) -> tuple[pd.DataFrame, Export]:
+def _columns(fit: Any, elementary: bool) -> tuple[pd.DataFrame, Export]:
     """The raw columns of the rows, and the design in terms of them."""
     recipe, sample = fit.recipe, fit.sample
     design = getattr(recipe, "design", None)
@@ -110,7 +135,12 @@ def _columns(fit: Any) -> tuple[pd.DataFrame, Export]:
     read = sorted(frozenset().union(*(each.expression.names for each in design.learnt.values())))
     frame = frames.as_frame(fit.data, read)
     holds = raws_of(frames.columns(frame, read, rows=sample.kept))
-    export_ = export(design, holds)
+    try:
+        export_ = export(design, holds)
+    except ArgumentError:
+        if elementary:
+            raise
+        export_ = Export(tuple(Raw(name, holds[name]) for name in read), (), ())
     table = frame[[raw.name for raw in export_.raws]]
     return (table if sample.kept is None else table.iloc[sample.kept]), export_
 
@@ -141,18 +171,28 @@ def compare(
     for start in range(0, n, BLOCK):
         at = slice(start, start + BLOCK)
         found = mean(handed.table.iloc[at], None if offset is None else offset[at])
-        worst = max(worst, _apart(found, own[at]))
+        worst = max(worst, apart(found, own[at]))
     table, shift, expected = _random(handed, offset)
-    random = _apart(mean(table, shift), expected)
-    if not max(worst, random) <= tolerance:
+    return judged(worst, apart(mean(table, shift), expected), tolerance)
+
+
+def judged(on_rows: float, random: float, tolerance: float = TOLERANCE) -> tuple[float, float]:
+    """Both differences, if they are no more than rounding.
+
+    Raises
+    ------
+    FitError
+        where they are more
+    """
+    if not max(on_rows, random) <= tolerance:
         raise FitError(
-            f"What was written differs from the fit by {max(worst, random):.2g} (relative). This is a fault of the "
+            f"What was written differs from the fit by {max(on_rows, random):.2g} (relative). This is a fault of the "
             "writing, not of the model: nothing is handed over."
         )
-    return worst, random
+    return on_rows, random
 
 
-def _apart(found: Array, own: Array) -> float:
+def apart(found: Array, own: Array) -> float:
     """Largest relative difference; a mean that is small among the others counts by their size."""
     size = np.maximum(np.abs(own), 1e-3 * np.nanmax(np.abs(own), initial=0.0))
     gap = np.abs(found - own) / np.where(size > 0, size, 1.0)

@@ -78,6 +78,7 @@ class Foreign:
     folded : what was folded, one sentence each
     classes : labels of the outputs (of a single one: of both classes), where it knows them
     schooling : how it was trained
+    response : its response as a formula of its own writes it, such as "I(low == 0)"; else ""
     """
 
     kind: str
@@ -91,3 +92,4 @@ class Foreign:
     folded: tuple[str, ...] = ()
     classes: tuple[object, ...] = ()
     schooling: Schooling = field(default_factory=Schooling)
+    response: str = ""

@@ -18,6 +18,7 @@ from glmnet_bridge.adapters.keras_graphs import Config, Graph, Node
 from glmnet_bridge.adapters.keras_walks import Walked
 from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.layers import Affine
 
 Array = np.ndarray
 
@@ -116,7 +117,7 @@ def schooling(graph: Graph, walked: Walked, compiled: Config, outputs: int, step
     """
     loss = loss_of(compiled)
     _, _, likelihood = settled(loss, walked.activation, outputs)
-    notes = _loss_notes(loss, walked.activation, likelihood)
+    notes = _loss_notes(loss, walked, likelihood)
     optimiser, config = _optimiser(compiled)
     strength, told = _weight_decay(optimiser, config)
     notes += told
@@ -137,13 +138,17 @@ def _scale(loss: Loss, outputs: int) -> float:
     return mean * (0.5 if loss.name == "mean_squared_error" else 1.0)
 
 
-def _loss_notes(loss: Loss, activation: str, likelihood: bool) -> list[str]:
-    notes = []
+def _loss_notes(loss: Loss, walked: Walked, likelihood: bool) -> list[str]:
+    notes, activation = [], walked.activation
+    name = next((layer.name for layer in reversed(walked.network.layers) if isinstance(layer, Affine)), "")
     if loss.name == "binary_crossentropy" and loss.logits and activation == "sigmoid":
-        notes.append("The loss takes logits, but the network ends in a sigmoid: it was trained through two of them.")
+        notes.append(
+            f"The loss takes logits, but the network ends in a sigmoid (layer {name!r}): it was trained through two of "
+            "them."
+        )
     elif loss.name == "binary_crossentropy" and not loss.logits and activation == "linear":
         notes.append(
-            "The loss takes probabilities, but the network ends without a sigmoid: its output was taken as the "
+            f"The loss takes probabilities, but layer {name!r} ends without a sigmoid: its output was taken as the "
             "probability itself. Was from_logits=True meant?"
         )
     elif not likelihood:

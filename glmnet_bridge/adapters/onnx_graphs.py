@@ -61,7 +61,12 @@ class Input:
             found = np.column_stack([column.astype(str).to_numpy(dtype=object) for _, column in table.items()])
         else:
             kind = np.float64 if double and self.kind == FLOAT else TYPES[self.kind]
-            found = np.column_stack([column.to_numpy().astype(kind) for _, column in table.items()])
+            found = np.empty((len(table), table.shape[1]), kind)
+            if table.dtypes.nunique() == 1:
+                found[:] = table.to_numpy()
+            else:  # together they would be of a third type
+                for at, (_, column) in enumerate(table.items()):
+                    found[:, at] = column.to_numpy()
         return found.reshape(len(table), *self.shape)
 
 

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import scipy
 
+from glmnet_bridge.adapters import labels
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.design.responses import Response
 from glmnet_bridge.errors import ReadError, listed
 from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
-from glmnet_bridge.model.layers import Contrast, Fixed
+from glmnet_bridge.model.layers import Activation, Affine, Contrast, Fixed
 from glmnet_bridge.model.networks import Network
 
 Array = np.ndarray
@@ -42,6 +43,8 @@ OUTPUTS: dict[str, Callable[[Array], Array]] = {
     "square": np.square,
 }
 _LOGISTIC = ("sigmoid", "softmax", "tanh")
+# inverse links of which eta with its sign turned gives the other level's probability
+_SYMMETRIC = ("sigmoid", "normal distribution function", "1/2 + arctan(eta)/pi")
 
 
 def settled(foreign: Foreign, family: Any, link: Any) -> Family:
@@ -60,13 +63,23 @@ def settled(foreign: Foreign, family: Any, link: Any) -> Family:
                 "The network ends in an exponential: that is the log link, of several families. Say which one: "
                 'family="poisson", "gamma" with link="log", ...'
             )
+        _check_end(foreign)
+        _check_loss(foreign)
         return families.named("multinomial" if _several(foreign) else "binomial")
     chosen = families.named("binomial" if family is None else family, link)
     if chosen.joint and foreign.activation in ("sigmoid", "softmax"):
         return chosen
     wanted = "sigmoid" if foreign.activation in _LOGISTIC else foreign.activation
-    if foreign.activation == "linear" or chosen.link.activation == wanted:
+    if foreign.activation == "linear" and foreign.family is None:
+        if link is None and foreign.schooling.loss == "binary_crossentropy":
+            _check_loss(foreign)
         return chosen
+    if chosen.link.activation == wanted and foreign.activation != "linear":
+        return chosen
+    if foreign.activation == "linear" and foreign.family is not None:
+        if chosen.link.activation == foreign.family.link.activation:
+            return chosen
+        raise _a_mean(foreign, chosen)
     if family is not None and link is None and foreign.family is not None and foreign.family.name == chosen.name:
         return foreign.family
     raise ReadError(
@@ -75,16 +88,60 @@ def settled(foreign: Foreign, family: Any, link: Any) -> Family:
     )
 
 
-def with_family(foreign: Foreign, response: Response) -> Network:
+def _check_end(foreign: Foreign) -> None:
+    """An activation that is no inverse link does not stand before a family that nobody named."""
+    last = foreign.network.layers[-1]
+    if foreign.activation == "linear" and isinstance(last, Activation):
+        raise ReadError(
+            f"The network ends in {last.kind} (layer {last.name!r}), which is no inverse link: nothing says which "
+            "family its output speaks of. Train it with a sigmoid (or without an activation, with a loss that takes "
+            'logits) at the end; or, where its output is meant as log-odds, say family="binomial".'
+        )
+
+
+def _check_loss(foreign: Foreign) -> None:
+    """A bare output is the linear predictor only where the loss took it for one."""
+    school = foreign.schooling
+    if foreign.activation == "linear" and school.loss and not school.likelihood:
+        said = f" {school.notes[0]}" if school.notes else ""
+        raise ReadError(
+            f"The network ends in {_last(foreign)!r} without an activation, and its loss ({school.loss}) does not take "
+            f'that for log-odds.{said} Say what the output is by family= and link= (link="identity": the mean '
+            'itself; link="logit": log-odds all the same), or train it with a sigmoid.'
+        )
+
+
+def _last(foreign: Foreign) -> str:
+    """The name of the last layer with weights."""
+    names = [layer.name for layer in foreign.network.layers if isinstance(layer, Affine)]
+    return names[-1] if names else "its last layer"
+
+
+def _a_mean(foreign: Foreign, chosen: Family) -> ReadError:
+    own = foreign.family
+    assert own is not None
+    what = "a mean" if own.link.name == "identity" else f"the linear predictor of a {own.link.name} link"
+    return ReadError(
+        f"The network ends in {_last(foreign)!r} without an activation and was trained for family={own.name!r} with "
+        f"the {own.link.name} link: it predicts {what}, not what the {chosen.link.name} link of family={chosen.name!r} "
+        f'needs. Say family="{own.name}", link="{own.link.name}", or train it with a sigmoid or another inverse link '
+        "at its end."
+    )
+
+
+def with_family(foreign: Foreign, response: Response, family: Family) -> Network:
     """The network down to the family's linear predictors."""
     network = foreign.network
     count = network.outputs
     if response.kind == "classes":
         return _of_classes(foreign, response)
     if foreign.activation == "tanh":
-        return _then(network, Fixed(np.diag(np.full(count, 2.0)), np.zeros(count), "doubled", "rescaling"))
+        sign = 2.0 if _event(foreign, response) else -2.0
+        return _then(network, Fixed(np.diag(np.full(count, sign)), np.zeros(count), "doubled", "rescaling"))
     if count == 1 and foreign.activation not in ("softmax",):
         if _event(foreign, response) == 0:
+            if family.link.activation not in _SYMMETRIC:
+                raise _one_sided(foreign, response, family)
             return _then(network, Fixed(np.array([[-1.0]]), np.zeros(1), "event", "sign of the event"))
         return network
     if count == 1:
@@ -136,12 +193,12 @@ def class_order(foreign: Foreign, response: Response) -> list[Any]:
     levels, known = list(response.levels), list(foreign.classes)
     if not known:
         return levels
-    by_text = {str(level): level for level in levels}
-    found = [by_text.get(str(label)) for label in known]
+    by_text = {labels.key(level): level for level in levels}
+    found = [by_text.get(labels.key(label)) for label in known]
     if set(found) == set(levels) and len(found) == len(levels):
         return found
     numbers = list(range(len(levels)))
-    if [str(label) for label in known] == [str(number) for number in numbers]:
+    if [labels.key(label) for label in known] == [str(number) for number in numbers]:
         return levels  # classes that were coded as 0, 1, 2, ...
     raise ReadError(
         f"The network's classes are {listed([str(label) for label in known], 8)}, those of {response.name!r} "
@@ -151,7 +208,9 @@ def class_order(foreign: Foreign, response: Response) -> list[Any]:
 
 def order_note(foreign: Foreign, response: Response) -> str:
     """What the outputs of a network are taken for, where it does not name its classes itself."""
-    if response.kind != "classes" or {str(x) for x in foreign.classes} == {str(x) for x in response.levels}:
+    if response.kind == "binary":
+        return labels.spoken(foreign, response).note
+    if response.kind != "classes" or set(map(labels.key, foreign.classes)) == set(map(labels.key, response.levels)):
         return ""
     names = [str(level) for level in class_order(foreign, response)]
     return f"The network does not name its classes: its outputs are taken to be {listed(names, 12)}, in this order."
@@ -162,8 +221,15 @@ def _then(network: Network, layer: Any) -> Network:
 
 
 def _event(foreign: Foreign, response: Response) -> int:
-    """Which of two classes is the formula's event; the last one where the model does not name them."""
-    labels = list(foreign.classes)
-    if len(labels) == 2 and response.event in labels:
-        return labels.index(response.event)
-    return 1
+    """Which of two outputs is the formula's event; of one output, 1 where it is itself, 0 for the other level."""
+    if response.kind != "binary":
+        return 1  # successes; or no event at all
+    return int(labels.spoken(foreign, response).level == response.event)
+
+
+def _one_sided(foreign: Foreign, response: Response, family: Family) -> ReadError:
+    level = labels.spoken(foreign, response).level
+    return ReadError(
+        f"The network's output is P({response.name} = {level!r}) by the {family.link.name} link, and the formula "
+        f"models the other level, for which that link is another one. Give event={level!r}."
+    )

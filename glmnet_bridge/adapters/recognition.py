@@ -22,6 +22,8 @@ READERS: dict[str, str] = {
     "torch": "torch_",
     "keras": "keras_",
 }
+# what reads a model that was written here and still says how it is fed
+WRITTEN = "written_"
 # the ending of a file, and the module that reads it
 FILES: dict[str, str] = {
     ".keras": "keras_files",
@@ -34,6 +36,8 @@ FILES: dict[str, str] = {
 
 def reader(model: Any) -> str | None:
     """The module that reads this model, or the file that it is a path of; or None."""
+    if getattr(getattr(model, "written", None), "feed", None) is not None:
+        return WRITTEN
     if isinstance(model, str | os.PathLike):
         return FILES.get(Path(model).suffix.lower())
     if isinstance(model, tuple | Mapping) and len(model):

@@ -41,6 +41,8 @@ SQUARED = (
 )
 DEVIANCE = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")
 READ = (*CLASSIFIERS, *SQUARED, *DEVIANCE)
+OWN_ARRAYS = ("GLMClassifier", "GLMRegressor")
+OWN = (*OWN_ARRAYS, "FormulaClassifier", "FormulaRegressor")  # of glmnet_bridge.sklearn
 _HIDDEN = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 _POWERS = {0: "gaussian", 1: "poisson", 2: "gamma", 3: "inverse_gaussian"}
 _NO_LIKELIHOOD = {
@@ -138,6 +140,8 @@ def _called(estimator: Any, path: str) -> str:
 
 def _ending(estimator: Any, path: str) -> Ending:
     """The output of the estimator; refuses what has no likelihood of ours."""
+    if kind_of(estimator, OWN) is not None:
+        return _own_ending(estimator, path)
     name = kind_of(estimator, READ)
     if name is None:
         raise _refusal(estimator, path)
@@ -156,6 +160,18 @@ def _ending(estimator: Any, path: str) -> Ending:
     if outputs != 1:
         raise ReadError(f"{_called(estimator, path)} predicts {outputs} responses at once; fit one for each of them.")
     return Ending("linear", families.named("gaussian"))
+
+
+def _own_ending(estimator: Any, path: str) -> Ending:
+    """An estimator of this package; one of a formula has design columns of its own, and is a fit already."""
+    check_fitted(estimator, f"Step {path!r}" if path else "network=")
+    fit = estimator.fit_
+    if kind_of(estimator, OWN_ARRAYS) is None or fit.family.joint:
+        raise ReadError(
+            f"{_called(estimator, path)} is a GLM of this package, and its attribute fit_ the fit itself: there is "
+            "nothing to read. Compare it with another fit or bridge by gb.compare(estimator.fit_, other)."
+        )
+    return Ending(fit.family.link.activation, fit.family)
 
 
 def _class_ending(estimator: Any, path: str) -> Ending:
@@ -275,7 +291,7 @@ def _activated(activation: Any, wiring: Wiring, wire: Wire, name: str) -> Wire:
 def _forward(model: Any, ending: Ending, named: bool) -> Any:
     def forward(table: pd.DataFrame) -> Array:
         given: Any = table if named else table.to_numpy()
-        if ending.activation == "sigmoid":
+        if hasattr(model, "predict_proba") and ending.activation != "softmax":
             return np.asarray(model.predict_proba(given), dtype=float)[:, 1:]
         if ending.activation == "softmax":
             return np.asarray(model.predict_proba(given), dtype=float)

@@ -44,7 +44,9 @@ def _loss(estimator: Any) -> str:
         return own
     if hasattr(estimator, "classes_"):
         return "log_loss"
-    deviance = kind_of(estimator, ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")) is not None
+    deviance = (
+        kind_of(estimator, ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "GLMRegressor")) is not None
+    )
     return "half deviance" if deviance else "squared_error"
 
 
@@ -140,6 +142,12 @@ def batches(estimator: Any) -> tuple[int, float]:
     return size, (whole / size + (1 / rest if rest else 0.0)) / (whole + bool(rest))
 
 
+def _own(estimator: Any) -> Strength:
+    """The ridge of this package's own estimators is on the sum of the log-likelihood."""
+    penalty = estimator.fit_.estimate.model.penalty
+    return 0.0, float(penalty.strength), False, repr(penalty)
+
+
 _STRENGTHS: dict[str, Any] = {
     "LogisticRegression": _logistic,
     "LogisticRegressionCV": _logistic,
@@ -156,6 +164,8 @@ _STRENGTHS: dict[str, Any] = {
     "TweedieRegressor": _mean_deviance,
     "MLPClassifier": _mlp,
     "MLPRegressor": _mlp,
+    "GLMClassifier": _own,
+    "GLMRegressor": _own,
 }
 
 

@@ -93,6 +93,7 @@ def read(result: Any) -> Foreign:
         family=family,
         folded=_folded(model),
         classes=_classes(model),
+        response=_response(model),
         schooling=_schooling(result, name, np.tile(order[:, None], table.shape[1]).ravel()),
     )
 
@@ -191,6 +192,12 @@ def _classes(model: Any) -> tuple[object, ...]:
     return tuple(_label(each[1]) for each in reversed(found) if each) if all(found) else ()
 
 
+def _response(model: Any) -> str:
+    """The left side of its formula, or ""."""
+    formula = getattr(model, "formula", None)
+    return formula.split("~")[0].strip() if isinstance(formula, str) and "~" in formula else ""
+
+
 def _label(text: str) -> object:
     """A level as it was before it became text."""
     if text in ("True", "False"):
@@ -210,11 +217,9 @@ def _folded(model: Any) -> tuple[str, ...]:
         given = getattr(model, name, None)
         if given is not None and np.any(given):
             out.append(f"It was fitted with {name}=, which is no input of the network: give {name}= here too.")
-    for name, ours in (
-        ("freq_weights", "freq_weights"),
-        ("var_weights", "prior_weights"),
-        ("weights", "prior_weights"),
-    ):
+    # GLM keeps the weights of its last iteration as .weights
+    own = (("weights", "prior_weights"),) if type(model).__name__ == "WLS" else ()
+    for name, ours in (("freq_weights", "freq_weights"), ("var_weights", "prior_weights"), *own):
         given = getattr(model, name, None)
         if given is not None and np.any(np.asarray(given) != 1):
             out.append(f"It was fitted with {name}: give them here as {ours}=.")

@@ -132,8 +132,8 @@ def _runner(
         given, start = [], 0
         for shape, counts in zip(shapes, whole, strict=True):
             width = shape[0] if shape else 1
-            # a copy, which the module may change; in one pass where numpy has the type
-            part = np.array(numbers[:, start : start + width], dtype=np.int64 if counts else near)
+            # a copy, which the module may change, with the numbers of a row together, as modules expect them
+            part = np.array(numbers[:, start : start + width], dtype=np.int64 if counts else near, order="C")
             dtype = torch.int64 if counts else book.example.dtype
             given.append(torch.from_numpy(part).reshape(len(table), *shape).to(book.example.device, dtype))
             start += width

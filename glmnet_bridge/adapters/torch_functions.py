@@ -72,6 +72,11 @@ def softmax(kind: str) -> Callable[..., Units]:
         _, shape = walk.fed(x)
         if len(shape) != 1 or dim not in (None, 1, -1):
             raise walk.refusal("does not go over the units of a row", "Use dim=1 on values of shape (rows, units).")
+        if shape == (1,):
+            raise walk.refusal(
+                "is a softmax over one unit, which is 1 whatever its weights",
+                "Use a sigmoid on one unit, or a softmax over two.",
+            )
         return steps.end(walk, x, kind)
 
     return read

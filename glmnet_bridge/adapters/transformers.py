@@ -268,6 +268,7 @@ TRANSFORMERS: dict[str, Callable[[Step], Value]] = {
     "SelectorMixin": _selector,
     "ColumnTransformer": _column_transformer,
     "FeatureUnion": _feature_union,
+    "DesignTransformer": computed,
     "Pipeline": _pipeline,
 }
 """What each transformer is read by; the name is of its type, or of one that it inherits from."""

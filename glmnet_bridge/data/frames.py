@@ -34,6 +34,8 @@ _REFUSED = {
 """What has no honest reading as a number or a level, and the cure."""
 
 
+EXACT = 2**53  # beyond it not every whole number is a float
+
 _WRITTEN = (
     (
         re.compile(r"[-+]?\d{1,3}(,\d{3})*(\.\d+)?"),
@@ -156,6 +158,19 @@ def bad_rows(what: str, values: Array, bad: Array, why: str, index: pd.Index | N
     return DataError(f"{what} is {format(values[bad.argmax()], 'g')} in {rows_where(index, bad)}; {why}.")
 
 
+def refuse_lost_digits(values: ColumnValues, what: str) -> None:
+    """Whole numbers that become equal as floats: what is computed with them would be wrong in silence."""
+    if isinstance(values, pd.Categorical) or values.dtype.kind not in "iu" or values.dtype.itemsize < 8:
+        return
+    if len(values) and (values.max() > EXACT or values.min() < -EXACT):
+        different = np.unique(values)
+        if len(np.unique(different.astype(np.float64))) < len(different):
+            raise DataError(
+                f"{what} holds whole numbers beyond 2**53, which lose digits as decimals: different ones become "
+                "equal. Subtract a constant."
+            )
+
+
 def convert(column: pd.Series, what: str) -> tuple[ColumnValues, Array | None]:
     """One pandas Series as `read` gives it; `what` names it in errors ("Column 'x'")."""
     dtype = column.dtype
@@ -174,7 +189,7 @@ def convert(column: pd.Series, what: str) -> tuple[ColumnValues, Array | None]:
     if isinstance(dtype, pd.IntervalDtype):
         raise _refusal(what, "interval")
     kind = getattr(dtype, "kind", "O")
-    return _from_masked(column, kind) if kind in "iufb" else _from_numpy(column.to_numpy(dtype=object), what)
+    return _from_masked(column, kind, what) if kind in "iufb" else _from_numpy(column.to_numpy(dtype=object), what)
 
 
 def _from_numpy(values: Array, what: str) -> tuple[ColumnValues, Array | None]:
@@ -182,6 +197,8 @@ def _from_numpy(values: Array, what: str) -> tuple[ColumnValues, Array | None]:
     if kind == "f":
         return as_it_lies(values), None
     if kind in "iu":
+        if values.dtype == np.uint64 and len(values) and values.max() > np.iinfo(np.int64).max:
+            refuse_lost_digits(values, what)  # these are computed with as floats only
         return as_it_lies(values), None
     if kind == "b":
         return values, None
@@ -190,7 +207,7 @@ def _from_numpy(values: Array, what: str) -> tuple[ColumnValues, Array | None]:
     raise _refusal(what, {"c": "complex", "M": "datetime", "m": "timedelta"}.get(kind, "bytes"))
 
 
-def _from_masked(column: pd.Series, kind: str) -> tuple[ColumnValues, Array | None]:
+def _from_masked(column: pd.Series, kind: str, what: str) -> tuple[ColumnValues, Array | None]:
     """Nullable (Int64, Float64, boolean) and arrow-backed numbers."""
     if kind == "f":
         return _floats(column), None
@@ -200,7 +217,7 @@ def _from_masked(column: pd.Series, kind: str) -> tuple[ColumnValues, Array | No
         return values, gaps
     plain: Any = column.dtype
     if gaps is None:
-        return column.to_numpy(dtype=plain.numpy_dtype), None
+        return _from_numpy(column.to_numpy(dtype=plain.numpy_dtype), what)
     return column.to_numpy(dtype=plain.numpy_dtype, na_value=0), gaps
 
 
@@ -213,9 +230,9 @@ def _from_arrow(column: pd.Series, kind: Any, what: str) -> tuple[ColumnValues, 
     import pyarrow.types as types
 
     if types.is_boolean(kind):
-        return _from_masked(column, "b")
+        return _from_masked(column, "b", what)
     if types.is_integer(kind):
-        return _from_masked(column, "u" if types.is_unsigned_integer(kind) else "i")
+        return _from_masked(column, "u" if types.is_unsigned_integer(kind) else "i", what)
     if types.is_floating(kind):
         return _floats(column), None
     if types.is_decimal(kind) or types.is_null(kind):

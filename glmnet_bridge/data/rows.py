@@ -31,6 +31,7 @@ import threadpoolctl
 
 Array = np.ndarray
 Total = TypeVar("Total")
+Span = tuple[int, int]  # first and last + 1 row
 POOL = "glmnet_bridge rows"  # name of the threads that blocks are spread over
 TINY = 2**16  # products of a pass that BLAS does not divide among threads
 GROUPS = 4  # groups of blocks a thread, so that one busy core does not hold up the others
@@ -130,12 +131,27 @@ class Columns:
         return sums if at.order is None else sums[at.order][:, at.order]
 
     def matrix(self) -> Array:
-        """The rows as one `(m, p)` array: for exact work on few rows, and for people."""
+        """The rows as one `(m, p)` array, column after column in memory: for exact work on few rows, and for people."""
         at = self.layout
-        out = np.empty(self.shape)
-        out[:, at.at_dense] = self.dense
-        out[:, at.at_table] = at.table[0] if self.cell is None else at.table[self.cell]
-        return out
+        out = np.empty(self.shape[::-1])
+        out[at.at_dense] = self.dense.T
+        out[at.at_table] = (at.table[:1] if self.cell is None else at.table[self.cell]).T
+        return out.T
+
+    def picked(self, at: Array) -> Array:
+        """Some columns `(m, len(at))`, column after column in memory; neighbours in one piece are not copied."""
+        place = np.full(self.layout.width, -1)
+        place[self.layout.at_dense] = np.arange(len(self.layout.at_dense))
+        dense = place[at]
+        if (dense < 0).any():
+            return self.matrix()[:, at]
+        together = neighbours(dense)
+        return self.dense.T[dense].T if together is None else self.dense[:, together]
+
+    def sizes(self, beta: Array) -> Array:
+        """`|X| |beta|`, `(m, k)`: the size of the summands of `X beta`."""
+        layout = replace(self.layout, table=np.abs(self.layout.table))
+        return Columns(np.abs(self.dense), self.cell, layout).dot(np.abs(beta))
 
     def _by_cell(self, values: Array) -> Array:
         """Sum `(m, c)` values within each cell: `(cells, c)`."""
@@ -150,6 +166,11 @@ class Columns:
         if self.cell is None:
             return np.dot(weighted.columns.T, weighted.rest)[None, :]
         return self._by_cell(weighted.columns * weighted.rest[:, None])
+
+
+def neighbours(at: Array) -> slice | None:
+    """Positions that follow each other as a slice, which copies nothing; None for any others."""
+    return slice(int(at[0]), int(at[-1]) + 1) if len(at) and (np.diff(at) == 1).all() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,23 +314,28 @@ class Rows:
         def part(span: tuple[int, int]) -> Total:
             return f(self.block(*span))
 
-        if len(runs) == 1:
-            return part(runs[0])
-        with one_blas_thread():
-            # a pass inside a block of another one stays on its thread: the pool would wait for itself
-            if workers() == 1 or threading.current_thread().name.startswith(POOL):
-                return _pairwise(map(part, runs))
-            # a thread takes a run of blocks at a time: handing over single blocks would cost more than it evens out.
-            # Each computes in the caller's context, so that its floating-point error state holds there too
-            groups = _groups(runs, GROUPS * workers())
-            contexts = [contextvars.copy_context() for _ in groups]
-            parts = _pool(workers()).map(
-                lambda context, group: context.run(lambda: [part(run) for run in group]), contexts, groups
-            )
-            return _pairwise(total for group in parts for total in group)
+        return part(runs[0]) if len(runs) == 1 else _pairwise(spread(part, runs))
 
 
-def _groups(runs: list[tuple[int, int]], most: int) -> list[list[tuple[int, int]]]:
+def spread(f: Callable[[Span], Total], runs: list[Span]) -> Iterator[Total]:
+    """`f(run)` of runs of rows, on `workers()` threads with BLAS at one thread each, in the order of the runs."""
+    with one_blas_thread():
+        # a pass inside a block of another one stays on its thread: the pool would wait for itself
+        if workers() == 1 or len(runs) == 1 or threading.current_thread().name.startswith(POOL):
+            yield from map(f, runs)
+            return
+        # a thread takes a run of blocks at a time: handing over single blocks would cost more than it evens out.
+        # Each computes in the caller's context, so that its floating-point error state holds there too
+        groups = _groups(runs, GROUPS * workers())
+        contexts = [contextvars.copy_context() for _ in groups]
+        parts = _pool(workers()).map(
+            lambda context, group: context.run(lambda: [f(run) for run in group]), contexts, groups
+        )
+        for part in parts:
+            yield from part
+
+
+def _groups(runs: list[Span], most: int) -> list[list[Span]]:
     """The runs in at most `most` lists of neighbours."""
     size = -(-len(runs) // most)
     return [runs[start : start + size] for start in range(0, len(runs), size)]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.data.frames import refuse_lost_digits
 from glmnet_bridge.data.rows import Columns, Layout
 from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design import states
@@ -303,10 +304,19 @@ def _numbers(factor: Learnt, scope: Scope, chosen: Selection, n: int) -> Numbers
     columns = value[:, None] if value.ndim == 1 else value
     whole = plain and chosen.rows is not None
     if columns.shape != (len(columns) if whole else n, factor.width):
-        raise DataError(f"{expression.code!r} gives an array of shape {columns.shape}, not {factor.width} columns.")
+        raise _wrong_shape(expression, columns, n, factor.width)
+    refuse_lost_digits(columns[chosen.rows] if whole else columns, f"Column {expression.code!r}")
     if not plain:
         _check_finite(columns, expression, scope)
     return Numbers(columns, whole)
+
+
+def _wrong_shape(expression: Expression, columns: Array, n: int, width: int) -> DataError:
+    """The error for a transform that loses rows, or columns that were learnt."""
+    if len(columns) != n:
+        return DataError(f"{expression.code!r} gives {len(columns)} values for {n} rows; one for each row is needed.")
+    given = " x ".join(map(str, columns.shape[1:]))
+    return DataError(f"{expression.code!r} gives {given} columns; the model learnt {width}.")
 
 
 def _check_finite(columns: Array, expression: Expression, scope: Scope) -> None:

@@ -188,12 +188,16 @@ def _array(X: Any) -> Array | pd.DataFrame:
     if matrix.dtype.kind not in "fiub":
         kind = {"c": "complex numbers", "M": "dates", "m": "time differences"}.get(matrix.dtype.kind, "text")
         raise DataError(f"X holds {kind}; give numbers, or use gb.glm with a formula for factors.")
+    for j in range(matrix.shape[1] if matrix.dtype.kind in "iu" else 0):
+        frames.refuse_lost_digits(matrix[:, j], f"Column {j + 1} of X")
     return matrix
 
 
 def _source(frame: pd.DataFrame, at: Sequence[int], intercept: bool) -> Source:
     """The columns of a frame at these positions: one array where they are one, else each column as it lies."""
     if list(at) == list(range(frame.shape[1])) and _is_one_array(frame):
+        for j in at:
+            frames.refuse_lost_digits(frame.iloc[:, j].to_numpy(), f"Column {str(frame.columns[j])!r} of X")
         return ArraySource(frame.to_numpy(), intercept)
     columns = tuple((Numbers(_column(frame, j)),) for j in at)
     layout = ArraySource(np.empty((0, len(columns))), intercept).layout
@@ -216,4 +220,5 @@ def _column(frame: pd.DataFrame, j: int) -> Array:
         raise DataError(f"{what} holds text or categories; gb.glm with a formula makes columns of them.")
     if gaps is not None:
         return np.where(gaps, np.nan, values)
+    frames.refuse_lost_digits(values, what)
     return values.view(np.int8) if values.dtype == np.bool_ else values

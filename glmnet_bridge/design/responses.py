@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, missing, rows_where
+from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, missing, refuse_lost_digits, rows_where
 from glmnet_bridge.design import arguments, classes, events
 from glmnet_bridge.design.events import Level
 from glmnet_bridge.design.expressions import Expression, build
@@ -312,6 +312,7 @@ def _numbers(response: Response, raw: ColumnValues) -> Array:
             f"The response {response.name!r} is a category (levels {listed(levels)}); "
             f"{_NEEDS[response.kind]} are needed.{hint}"
         )
+    refuse_lost_digits(raw, f"The response {response.name!r}")
     return raw if raw.dtype == np.float64 else raw.astype(np.float64)
 
 

@@ -32,6 +32,8 @@ EDGES = {
 
 LADDER = 10.0 ** -np.arange(0.0, 11.0)
 NEAR = 1e-6  # a row this close to the edge lies on it: the last barrier keeps it off by about 1e-10
+NEAR_ROOT = 1e-4
+"""The same for the square root of a mean: -eta^2 is flat at 0, where the last barrier keeps it off by about 1e-5."""
 
 
 def has(family: Family) -> bool:
@@ -42,7 +44,8 @@ def has(family: Family) -> bool:
 def on_edge(family: Family, eta: Array) -> Array:
     """Mask of the linear predictors that lie on an edge; of the same shape."""
     low, high = EDGES.get((family.name, family.link.name), (-np.inf, np.inf))
-    return (eta - low < NEAR) | (high - eta < NEAR)
+    near = NEAR_ROOT if family.link.name == "sqrt" else NEAR
+    return (eta - low < near) | (high - eta < near)
 
 
 def slide(objective: Objective, model: Model, rows: Rows, theta: Array, tol: float, max_steps: int) -> Path:

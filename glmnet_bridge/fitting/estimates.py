@@ -19,7 +19,7 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Rows, one_blas_thread
 from glmnet_bridge.errors import DataError, FitError
-from glmnet_bridge.fitting import continuations, coordinates, dispersions, edges, irls, large, linalg, starts
+from glmnet_bridge.fitting import continuations, coordinates, dispersions, edges, irls, large, linalg, offsets, starts
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
@@ -110,6 +110,13 @@ def estimate(
     """
     limits = limits or Limits()
     first = None if start is None else starts.given(start, model)
+    level = offsets.common_level(model, rows)
+    if level is not None:
+        begin = None if first is None else offsets.raised(first, model.columns.index("Intercept"), level)
+        low = offsets.without(rows, level)
+        found = _given_back(estimate(model, low, start=begin, limits=limits, nobs=nobs), level)
+        if found is not None:
+            return found
     if len(rows.spans()) == 1:
         rows = hold(rows)  # a single block is formed once, not at every step
     # an overflow far from the maximum is no news: what is not finite is refused where it comes up
@@ -123,6 +130,22 @@ def estimate(
             floor(model, used),
         )  # fmt: skip
         return _examined(problem, first)
+
+
+def _given_back(found: Estimate, level: float) -> Estimate | None:
+    """The estimate for offsets with the level; None where it has no intercept to give the level to."""
+    names = found.model.network.inputs.names
+    if "Intercept" not in names:
+        return None
+    at = names.index("Intercept")
+    steps = tuple(replace(step, theta=offsets.raised(step.theta, at, -level)) for step in found.trace.steps)
+    theta = offsets.raised(found.theta, at, -level)
+    found = replace(found, theta=theta, trace=replace(found.trace, steps=steps))
+    if not found.converged or found.covariance is None or found.model.family.distribution.free_dispersion:
+        return found
+    lost = 0.5 * float(np.spacing(abs(theta[at])) / np.sqrt(found.covariance[at, at]))
+    outcome = "stalled" if lost > offsets.ROUNDED else found.outcome
+    return replace(found, distance=max(found.distance, lost), outcome=outcome)
 
 
 def _examined(problem: Problem, start: Array | None) -> Estimate:

@@ -169,14 +169,14 @@ def newton(
         there = search(objective, here)
         if there is None:
             # at the level of rounding no step can improve: that is the optimum to working precision
-            return Path(here, tuple(record.steps), "converged" if _settled(here) else "stalled")
+            return Path(here, tuple(record.steps), "converged" if _settled(objective, here) else "stalled")
         here, polished = there, done
         record.add(here)
     outcome = "singular" if here.step is None else "converged" if here.decrement <= tol else "step limit"
     return Path(here, tuple(record.steps), outcome)
 
 
-def _settled(here: Point) -> bool:
+def _settled(objective: Objective, here: Point) -> bool:
     """Whether the step left is rounding: in standard errors, or, where these are tiny, in theta itself."""
     if here.step is None or here.factor is None:
         return False
@@ -184,7 +184,11 @@ def _settled(here: Point) -> bool:
     noise = 16.0 * np.finfo(float).eps / np.sqrt(here.factor.rcond)
     if here.decrement <= max(1e-6, noise):
         return True
-    return float(np.abs(here.step).max()) <= 1e-12 * float(np.abs(here.theta).max())
+    step, size = np.abs(here.step), np.abs(here.theta)
+    if objective.residual_df is None:
+        # each for itself: beside an intercept of 1e10 a slope would have no digit
+        return bool((step <= 1e-12 * np.maximum(size, 1.0)).all())
+    return float(step.max()) <= 1e-12 * float(size.max())
 
 
 def search(objective: Objective, here: Point) -> Point | None:

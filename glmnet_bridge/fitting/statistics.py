@@ -62,6 +62,10 @@ def null_deviance(model: Model, rows: Rows) -> float:
 
 
 def _constant_deviance(family: Family, rows: Rows, level: float) -> float:
+    two = _two_rows(rows)
+    if two is not None:
+        rows = two
+
     def part(block: Block) -> float:
         eta = np.full_like(block.response, level)
         if block.offset is not None:
@@ -72,6 +76,18 @@ def _constant_deviance(family: Family, rows: Rows, level: float) -> float:
         return float(np.sum(w * local, where=w > 0))
 
     return -2.0 * rows.sum(part) + 0.0
+
+
+def _two_rows(rows: Rows) -> Rows | None:
+    """Rows that say only yes or no as one row each, with their weights added; None for any other response."""
+    if rows.offset is not None or rows.response.shape[1] != 1:
+        return None
+    yes = rows.response[:, 0] == 1.0
+    if not (yes | (rows.response[:, 0] == 0.0)).all():
+        return None
+    event = float(rows.weights @ yes)
+    source = ArraySource(np.empty((2, 0)), intercept=True)
+    return Rows(source, np.array([[0.0], [1.0]]), np.array([float(rows.weights.sum()) - event, event]))
 
 
 def _classes_deviance(rows: Rows) -> float:

@@ -189,14 +189,15 @@ def causes(
     columns : names of the q coefficients
     mle, errors : (q,) the estimate; nan where it has none
     information : (q, q) at the estimate, over the dispersion; 0 where there is no estimate
-    terms : what the network's structure leaves out or ties, in words
+    terms : what the network's structure leaves out or ties, in words, or ""
     """
     found = [Cause(name, words, before - after) for name, words, before, after in steps]
     rest = steps[-1][3] - mle
-    if _size(rest, information) <= EXPRESSED:
-        found[-1] = replace(found[-1], difference=found[-1].difference + rest)  # rounding of the optima
+    if _size(rest, information) <= EXPRESSED or not terms:
+        # rounding of the optima, or an optimum that was not found: a network that ties nothing can express the estimate
+        found[-1] = replace(found[-1], difference=found[-1].difference + rest)
     else:
-        found.append(Cause("structure", terms or "the network cannot express the formula's model", rest))
+        found.append(Cause("structure", terms, rest))
     gap = steps[0][2] - mle
     size = _size(gap, information)
     known = np.nan_to_num(gap)

@@ -25,6 +25,7 @@ from glmnet_bridge.model.networks import Inputs, Network, fold, fold_jacobian
 Array = np.ndarray
 
 MOST = 100  # steps
+FLAT = 1e-3  # log-likelihood that a slope without curvature may promise at an optimum
 TOLERANCE = 1e-9  # standard errors
 NOISE = 1e-13  # of the largest eigenvalue: below it a direction is redundant, and its curvature rounding
 
@@ -105,7 +106,18 @@ def short(aim: Aim, theta: Array, dispersion: float, known: Sums | None = None) 
     sums = aim.model.sums(aim.rows, theta, "expected") if known is None else known
     if sums.score is None or sums.expected is None:
         return float("nan")
-    return float(np.sqrt(max(_step(aim, theta, sums, 0.0)[1], 0.0) / dispersion))
+    step, gain = _step(aim, theta, sums, 0.0)
+    if not aim.l1.any() and _flat(aim, theta, sums, step) > FLAT * dispersion:
+        return float("inf")
+    return float(np.sqrt(max(gain, 0.0) / dispersion))
+
+
+def _flat(aim: Aim, theta: Array, sums: Sums, step: Array) -> float:
+    """What moving the weights by their own size would gain along slopes that have no curvature (saturated rows)."""
+    assert sums.score is not None and sums.expected is not None
+    slope = sums.score - aim.l2 * theta
+    left = slope - (sums.expected @ step + aim.l2 * step)
+    return float(np.max(np.abs(left) * (1.0 + np.abs(theta)), initial=0.0))
 
 
 def _step(aim: Aim, theta: Array, sums: Sums, damping: float) -> tuple[Array, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glmnet_bridge.data.rows import Array, Rows
+from glmnet_bridge.data.rows import Array, Rows, Span, spread
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.mapping.correspondences import Correspondence, run_layers
@@ -21,8 +21,6 @@ from glmnet_bridge.mapping.raws import fed_matrix
 from glmnet_bridge.mapping.unions import Union
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import HiddenBody, Network
-
-Spans = list[tuple[int, int]]
 
 TOLERANCE = 1e-8  # of the size of the summands of eta
 SOME = 20_000  # rows on which both routes to the covariance are compared
@@ -61,17 +59,18 @@ def confirm(
     BridgeError
         where the network and its reading as a GLM disagree
     """
-    worst = 0.0
-    for start, stop in rows.spans():
-        columns = rows.block(start, stop).columns
-        matrix = columns.matrix()
-        given = matrix @ union.inputs.matrix if fed is None else fed_matrix(matrix, fed, start, stop)
-        size = np.abs(matrix) @ np.abs(beta)
-        worst = max(worst, _apart(run_layers(network, given, theta), columns.dot(beta), size))
+    inputs = np.eye(len(union.names)) if union.inputs.matrix is None else union.inputs.matrix
+
+    def part(span: Span) -> float:
+        columns = rows.block(*span).columns
+        given = columns.dot(inputs) if fed is None else fed_matrix(columns, fed, *span)
+        return _apart(run_layers(network, given, theta), columns.dot(beta), columns.sizes(beta))
+
+    worst = float(np.max(list(spread(part, rows.spans()))))  # nan, too, is a difference
     random = _on_random(union, network, theta, beta)
-    if not max(worst, random) <= TOLERANCE:
+    if not (worst <= TOLERANCE and random <= TOLERANCE):
         raise BridgeError(
-            f"The network and its reading as a GLM differ by {max(worst, random):.2g} (relative). The inputs "
+            f"The network and its reading as a GLM differ by {np.fmax(worst, random):.2g} (relative). The inputs "
             "were not understood: give inputs= as an array of exactly what the network was trained on."
         )
     return worst, random
@@ -108,7 +107,7 @@ def covariance_difference(map_: Correspondence, network: Network, model: Model, 
 
 
 def _both_routes(
-    map_: Correspondence, network: Network, model: Model, theta: Array, rows: Rows, spans: Spans | None
+    map_: Correspondence, network: Network, model: Model, theta: Array, rows: Rows, spans: list[Span] | None
 ) -> float:
     kept = map_.kept
     beta = np.nan_to_num(map_.coefficients)[kept]
@@ -143,7 +142,7 @@ class _BackPropagated:
         return HiddenBody(self.network, theta)
 
 
-def _some(rows: Rows) -> Spans | None:
+def _some(rows: Rows) -> list[Span] | None:
     """Some blocks, spread evenly over many rows; None for all."""
     step = -(-rows.n // SOME)
     return rows.spans()[::step] if step > 1 else None

@@ -17,9 +17,19 @@ from glmnet_bridge.mapping.verdicts import NOISE, rounding
 from glmnet_bridge.mapping.views import features
 from glmnet_bridge.model.networks import is_bias
 
+
+def _entropy(share: Array) -> Array:
+    """That of each row's event and its complement; most rows are one of the two, which leaves nothing."""
+    out = np.zeros_like(share)
+    between = (share > 0.0) & (share < 1.0)
+    inner = share[between]
+    out[between] = scipy.special.entr(inner) + scipy.special.entr(1.0 - inner)
+    return out
+
+
 # what a loss function leaves when every row is fitted perfectly; families not named here leave nothing
 LEAST_LOSS = {
-    "binomial": lambda y: scipy.special.entr(y) + scipy.special.entr(1.0 - y),
+    "binomial": _entropy,
     "poisson": lambda y: y - scipy.special.xlogy(y, y),
 }
 

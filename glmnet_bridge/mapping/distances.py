@@ -32,7 +32,7 @@ class Distances:
     mle : (q,) maximum-likelihood estimates of formula and network together
     errors : (q,) their standard errors
     by_refit, by_step : (q,) distances in standard errors, exactly and as one Newton step sees them
-    joint : all together, by the Newton decrement at the network's coefficients
+    joint : all together, `sqrt(gap' I gap)`; by the Newton decrement at the network's coefficients without a refit
     training : how far the weights are from the optimum of their own training (its penalty and loss)
     excess : the network's deviance less that of the maximum-likelihood fit
     """
@@ -49,7 +49,7 @@ class Distances:
     @property
     def trained(self) -> bool:
         """Whether the weights are at the network's own optimum."""
-        return bool(self.training <= AT_OPTIMUM)
+        return bool(self.training <= AT_OPTIMUM and np.isfinite(self.joint))
 
     @property
     def largest(self) -> int | None:
@@ -68,6 +68,7 @@ def distances(
     deviance: float,
     dispersion: float,
     training: float,
+    information: Array | None = None,
     known: Sums | None = None,
 ) -> Distances:
     """Measure a network against the maximum-likelihood estimate.
@@ -80,6 +81,7 @@ def distances(
     mle, errors : (q,) estimates and standard errors of the union model; nan or infinite where it has none
     deviance, dispersion : of that fit
     training : how far the weights are from the optimum of their own training
+    information : of the independent coefficients at the union model's estimate, over the dispersion; None without one
     known : the sums at the network's coefficients, where they are those of a fit already made
     """
     folded = map_.coefficients
@@ -90,6 +92,8 @@ def distances(
         by_refit = (folded - mle) / errors
     by_refit = np.where(np.isfinite(by_refit), by_refit, np.nan)
     by_step, joint = _step(sums, dispersion, len(folded), kept)
+    if information is not None:
+        joint = _size((folded - mle)[kept], information, joint)
     return Distances(
         folded=folded,
         mle=mle,
@@ -113,6 +117,12 @@ def _step(sums: Sums, dispersion: float, width: int, kept: Array) -> tuple[Array
     step = used.solve(sums.score)
     out[kept] = -step / np.sqrt(used.inverse().diagonal() * dispersion)
     return out, decrement(sums.score, step, dispersion)
+
+
+def _size(gap: Array, information: Array, otherwise: float) -> float:
+    """`sqrt(gap' I gap)`; far from the estimate a Newton step says nothing, and the refit is at hand."""
+    found = float(gap @ information @ gap)
+    return float(np.sqrt(max(found, 0.0))) if np.isfinite(found) else otherwise
 
 
 def decrement(score: Array, step: Array, dispersion: float) -> float:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.data.rows import neighbours
+
 Array = np.ndarray
 
 
@@ -48,17 +50,40 @@ class Feature:
         return self.source if isinstance(self.source, tuple) else (self.source,)
 
 
-def feature_matrix(features: Sequence[Feature], table: pd.DataFrame) -> Array:
-    """The network's inputs `(m, d)` from the raw ones `(m, r)`."""
-    out = np.empty((len(table), len(features)))
+def feature_windows(features: Sequence[Feature], table: pd.DataFrame) -> Callable[[int, int], Array]:
+    """The network's inputs `(m, d)` of rows start to stop, from the raw ones `(n, r)`; each column lies together."""
+    at = np.array([feature.sources[0] for feature in features])
+    together = neighbours(at) if all(feature.plain for feature in features) else None
+    if together is not None and (table.dtypes == np.float64).all():
+        numbers = table.to_numpy()[:, together]
+        return lambda start, stop: numbers[start:stop]
+    columns = _columns(features, table)
+
+    def window(start: int, stop: int) -> Array:
+        out = np.empty((len(columns), stop - start))
+        for row, column in zip(out, columns, strict=True):
+            row[:] = column[start:stop]
+        return out.T
+
+    return window
+
+
+def _columns(features: Sequence[Feature], table: pd.DataFrame) -> list[Array]:
+    """Each input `(n,)`: numbers, or yes and no; no copy where it is a raw one."""
+    out = []
     made: dict[tuple[int, tuple[int, ...]], Array] = {}
-    for place, feature in enumerate(features):
+    for feature in features:
         if feature.function is not None:
             key = (id(feature.function), feature.sources)
             if key not in made:
                 made[key] = feature.function(table.iloc[:, list(feature.sources)])
-            out[:, place] = made[key][:, feature.column]
+            out.append(made[key][:, feature.column])
         else:
             column = table.iloc[:, feature.sources[0]]
-            out[:, place] = (column == feature.level[0]).to_numpy() if feature.level else column.to_numpy(dtype=float)
+            out.append((column == feature.level[0]).to_numpy() if feature.level else column.to_numpy(dtype=float))
     return out
+
+
+def feature_matrix(features: Sequence[Feature], table: pd.DataFrame) -> Array:
+    """The network's inputs `(m, d)` from the raw ones `(m, r)`."""
+    return feature_windows(features, table)(0, len(table))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,10 +16,13 @@ from glmnet_bridge.data.selections import Selection
 from glmnet_bridge.design import arguments
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.encodings import Encoded, Numbers
-from glmnet_bridge.design.formulas import Formula
-from glmnet_bridge.errors import ArgumentError, DataError, listed, nearest
+from glmnet_bridge.design.formulas import Formula, one_sided
+from glmnet_bridge.errors import ArgumentError, BridgeError, DataError, DataWarning, listed, nearest, warn
 from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, dense_layout, plain_variable, split
 from glmnet_bridge.mapping.pieces import OfLevels, Piece, Whole, is_numeric
+
+COUNTING = re.compile(r"(x|input[ _]?)(\d+)")
+OF_LEVEL = re.compile(r"\[[^\[\]]*\](?=$|:)")  # of a factor's column: C(g)[T.b], g[T.b]:x
 
 
 def feed(
@@ -53,8 +57,68 @@ def feed(
     elif asked.names is not None:
         fed = _of_names(asked.names, design, data, index, kept)
     else:
-        fed = _of_design(design)
+        fed = _by_own_names(wanted or (), design, data, index, kept) or _of_design(design)
     return _checked(fed, design, wanted)
+
+
+# --- the network's own names ----------------------------------------------------------------
+
+
+def _by_own_names(names: tuple[str, ...], design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed | None:
+    """The inputs that a network's own names say; None where the formula's columns are taken in their order."""
+    if set(names) <= set(design.names):
+        return None
+    frame = frames.as_frame(data)
+    columns = set(frame.columns)
+    strange = [name for name in names if name not in design.names and split(name, columns)[0] is None]
+    if not strange:
+        return None
+    if _by_place(names) and all(name in design.names for name in names if name not in strange):
+        taken = _checked(_of_design(design), design, names, named=False).names
+        warn(
+            f"The network's inputs have no names of columns ({listed(names, 8)}): they are taken to be "
+            f"{listed(taken, 12)}, in this order. Say by inputs= what they are.",
+            DataWarning,
+        )
+        return None
+    fed = _of_terms(names, design, data, index, kept)
+    if fed is None:
+        first, near = strange[0], nearest(strange[0], [*frame.columns, *design.names])
+        raise ArgumentError(
+            f"Input {names.index(first) + 1} of the network is {first!r}, which is no column of the data or of the "
+            f"formula.{near} Say by inputs= what the network is fed: "
+            f"one name of a column for each of its inputs ({listed(names, 8)}), or a one-sided formula."
+        )
+    return fed
+
+
+def _by_place(names: tuple[str, ...]) -> bool:
+    """Whether the names only count: x1, x2, ...; input 1, ...; input_0, ..."""
+    found = [COUNTING.fullmatch(name) for name in names]
+    numbers = [int(each[2]) for each in found if each]
+    same = len({each[1] for each in found if each}) == 1
+    return same and numbers in (list(range(len(names))), list(range(1, len(names) + 1)))
+
+
+def _of_terms(names: tuple[str, ...], design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed | None:
+    """The columns of the terms that the names are (`np.log(x)`, `C(g)[T.b]`); None where they are no terms, or others.
+
+    The rows used are those with the formula's variables: a further one that is missing in some is not read here.
+    """
+    terms = " + ".join(dict.fromkeys(OF_LEVEL.sub("", name) for name in names))
+    for text in (terms, f"0 + {terms}"):  # without an intercept a factor has a column for each level
+        try:
+            formula = one_sided(text)
+            values = frames.columns(frames.as_frame(data), sorted(formula.names), rows=kept)
+            if any(frames.missing(values[name]) is not None for name in values):
+                return None
+            fed = _of_formula(formula, design, data, index, kept)
+        except BridgeError:
+            continue
+        own, wanted = ["".join(name.split()) for name in fed.names], ["".join(name.split()) for name in names]
+        if sorted(own) == sorted(wanted):
+            return fed.picked([own.index(name) for name in wanted])
+    return None
 
 
 # --- the kinds ------------------------------------------------------------------------------
@@ -126,7 +190,7 @@ def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, 
         )
     if table.ndim > 2 or table.ndim == 0:
         raise ArgumentError(f"inputs= has {table.ndim} dimensions; give a table of rows and columns.")
-    parts = _columns_of(table)
+    parts = columns_of(table)
     if wanted is not None and len(parts) != len(wanted):
         raise wrong_number(wanted, tuple(str(name) for name, _ in parts))
     own_names = [str(name) for name, _ in parts] if isinstance(table, pd.DataFrame | pd.Series) else None
@@ -150,7 +214,9 @@ def _of_numbers(numbers: Any, data: Any, kept: Array | None, wanted: tuple[str, 
     return Fed.of(tuple(wanted or names), (-1,) * count, (None,) * count, source, Reader(fixed=True))
 
 
-def _columns_of(table: Any) -> list[tuple[Any, Any]]:
+def columns_of(table: Any) -> list[tuple[Any, Any]]:
+    """The columns of a table of numbers, with their names."""
+    table = table if isinstance(table, pd.DataFrame | pd.Series) else np.asarray(table)
     if isinstance(table, pd.DataFrame):
         return [(name, table.iloc[:, j]) for j, name in enumerate(table.columns)]
     if isinstance(table, pd.Series):
@@ -206,8 +272,11 @@ def _as_number(text: Any) -> float | None:
 # --- checks ---------------------------------------------------------------------------------
 
 
-def _checked(fed: Fed, design: Design, wanted: tuple[str, ...] | None) -> Fed:
-    """The inputs in the number and order of the network's; an intercept is fed only where it is counted."""
+def _checked(fed: Fed, design: Design, wanted: tuple[str, ...] | None, named: bool = True) -> Fed:
+    """The inputs in the number and order of the network's; an intercept is fed only where it is counted.
+
+    They are given the network's names, unless `named` is False.
+    """
     constant = [j for j, at in enumerate(fed.own) if at >= 0 and design.names[at] == "Intercept"]
     count = None if wanted is None else len(wanted)
     if constant and count != len(fed.names):
@@ -217,7 +286,7 @@ def _checked(fed: Fed, design: Design, wanted: tuple[str, ...] | None) -> Fed:
     if count != len(fed.names):
         raise wrong_number(wanted, fed.names)
     check_order(wanted, fed.names)
-    return replace(fed, names=wanted)
+    return replace(fed, names=wanted) if named else fed
 
 
 def wrong_number(wanted: tuple[str, ...], given: tuple[str, ...]) -> ArgumentError:

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.data import frames
-from glmnet_bridge.data.rows import Array, ArraySource, Rows
+from glmnet_bridge.data.rows import Array, ArraySource, Columns, Rows
 from glmnet_bridge.data.selections import Selection
+from glmnet_bridge.design import arguments
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.errors import ArgumentError, DataError, listed
 from glmnet_bridge.mapping import feeds
@@ -65,12 +66,28 @@ class Raws:
 
     def table(self, start: int, stop: int) -> pd.DataFrame:
         """The raw inputs of rows start to stop: the user's own columns, or numbers."""
-        if self.frame is not None:
-            at = slice(start, stop) if self.kept is None else self.kept[start:stop]
-            return self.frame[list(self.names)].iloc[at]
+        if self.frame is None:
+            return pd.DataFrame(self._numbers(start, stop), columns=list(self.names), copy=False)
+        if self.kept is None:
+            return self.frame.iloc[start:stop][list(self.names)]
+        at = self.kept[start:stop]
+        first, last = (at[0], at[-1] + 1) if len(at) else (0, 0)
+        # rows before columns: columns that are no neighbours are copied
+        return self.frame.iloc[first:last][list(self.names)].iloc[at - first]
+
+    def some(self, runs: Sequence[tuple[int, int]]) -> pd.DataFrame:
+        """The raw inputs of a few short runs of rows, one after the other."""
+        if self.frame is None:
+            numbers = np.concatenate([self._numbers(start, stop) for start, stop in runs])
+            return pd.DataFrame(numbers, columns=list(self.names))
+        places = np.concatenate([np.arange(start, stop) for start, stop in runs])
+        at = places if self.kept is None else self.kept[places]
+        return self.frame.iloc[at][list(self.names)].reset_index(drop=True)
+
+    def _numbers(self, start: int, stop: int) -> Array:
         assert self.rows is not None and self.fed is not None
-        columns = self.rows.block(start, stop).columns.matrix() if any(at >= 0 for at in self.fed.own) else None
-        return pd.DataFrame(fed_matrix(columns, self.fed, start, stop), columns=list(self.names), copy=False)
+        columns = self.rows.block(start, stop).columns if any(at >= 0 for at in self.fed.own) else None
+        return fed_matrix(columns, self.fed, start, stop)
 
 
 def own_names(intake: Intake, columns: Collection[str]) -> frozenset[str]:
@@ -79,18 +96,18 @@ def own_names(intake: Intake, columns: Collection[str]) -> frozenset[str]:
     return frozenset(intake.names) if known else frozenset()
 
 
-def fed_matrix(columns: Array | None, fed: Fed, start: int, stop: int) -> Array:
-    """What is fed `(m, d)`: columns of the formula `(m, p)`, and those read for it."""
-    others = None if fed.others is None else dense(fed.others, start, stop)
-    given = columns if columns is not None else others
-    assert given is not None, "something is fed"
-    out = np.empty((len(given), len(fed.own)))
+def fed_matrix(columns: Columns | None, fed: Fed, start: int, stop: int) -> Array:
+    """What is fed `(m, d)`: columns of the formula, and those read for it; column after column in memory."""
     own = np.array(fed.own)
+    if columns is not None and (own >= 0).all():
+        return columns.picked(own)
+    others = None if fed.others is None else dense(fed.others, start, stop)
+    out = np.empty((len(own), stop - start))
     if columns is not None:
-        out[:, own >= 0] = columns[:, own[own >= 0]]
+        out[own >= 0] = columns.picked(own[own >= 0]).T
     if others is not None:
-        out[:, own < 0] = others[:, [place for place in fed.places if place >= 0]]
-    return out
+        out[own < 0] = others.T[[place for place in fed.places if place >= 0]]
+    return out.T
 
 
 def feed_model(
@@ -138,7 +155,8 @@ def _by_name(intake: Intake, design: Design, data: Any, index: pd.Index, kept: A
             raise frames.unknown(frame, name, " (the network was trained on it)")
     values = frames.columns(frame, sorted(set(intake.names)), rows=kept)
     pieces: list[Piece] = [_own_piece(name, values) for name in intake.names]
-    found = [_piece(feature, pieces, intake.names) for feature in intake.features]
+    whole = [Whole(name) for name in intake.names]  # a function is given the columns as the model itself is
+    found = [_piece(each, pieces if each.function is None else whole, intake.names) for each in intake.features]
     return _joined(intake.features, found, design, values, index), Raws(intake.names, frame=frame, kept=kept)
 
 
@@ -177,16 +195,16 @@ def _one(intake: Intake, asked: Asked, data: Any) -> Asked:
     if all(part.names is not None for part in parts):
         return Asked(names=tuple(name for part in parts for name in part.names or ()))
     frame = frames.as_frame(data)
-    tables = [
-        np.column_stack([frame[name] for name in part.names]) if part.names is not None else _two(part.numbers)
+    columns = [
+        arguments.aligned("inputs", column, frame.index)
         for part in parts
+        for column in (
+            [frame[name] for name in part.names]
+            if part.names is not None
+            else [each for _, each in feeds.columns_of(part.numbers)]
+        )
     ]
-    return Asked(numbers=np.column_stack(tables))
-
-
-def _two(numbers: Any) -> Array:
-    table = np.asarray(numbers)
-    return table[:, None] if table.ndim == 1 else table
+    return Asked(numbers=np.column_stack(columns))
 
 
 def _named_numbers(

@@ -79,18 +79,25 @@ class Terms:
         theta[order] = beta
         return self.ordered(Model(self.columns, network, family).sums(rows, theta, want, spans))
 
+    def kept_of(self, sums: Sums) -> Sums:
+        """Of sums for B of all columns, row by row, those of the independent ones."""
+        return _picked(sums, (self.independent[:, None] * self.count + np.arange(self.count)).ravel())
+
     def ordered(self, sums: Sums) -> Sums:
         """Sums for B row by row as those for beta."""
         if self.count == 1:
             return sums
-        order = by_output(len(self.independent), self.count)
-        square = np.ix_(order, order)
-        return replace(
-            sums,
-            score=None if sums.score is None else sums.score[order],
-            observed=None if sums.observed is None else sums.observed[square],
-            expected=None if sums.expected is None else sums.expected[square],
-        )
+        return _picked(sums, by_output(len(self.independent), self.count))
+
+
+def _picked(sums: Sums, at: Array) -> Sums:
+    square = np.ix_(at, at)
+    return replace(
+        sums,
+        score=None if sums.score is None else sums.score[at],
+        observed=None if sums.observed is None else sums.observed[square],
+        expected=None if sums.expected is None else sums.expected[square],
+    )
 
 
 def plain_network(names: tuple[str, ...], kept: Array, outputs: int = 1) -> Network:

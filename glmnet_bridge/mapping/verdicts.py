@@ -46,7 +46,7 @@ def verdict(case: Case) -> str:
     """The paragraph for an affine network."""
     parts = [_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case)]
     if case.causes and not (case.learnt and len(case.causes) == 1):
-        parts.append(_causes(case.causes))
+        parts.append(_causes(case.causes, case.learnt))
     parts += _structure(case.map_, shared=case.shared)
     if not case.shared and case.outcome == "separated":
         parts.append(
@@ -124,7 +124,7 @@ def _short(case: Case) -> str:
 
 
 CAUSES = {
-    "training": "training that stopped short",
+    "training": "training (it stopped short, or had other rows, weights or inputs than these)",
     "single precision": "rounding to single precision",
     "penalty": "the penalty",
     "label smoothing": "label smoothing",
@@ -135,9 +135,13 @@ CAUSES = {
 }
 
 
-def _causes(causes: tuple[tuple[str, float], ...]) -> str:
+def _causes(causes: tuple[tuple[str, float], ...], learnt: bool) -> str:
     """As in: of this gap, 95 % is the penalty and 5 % training that stopped short."""
-    parts = [f"{100 * share:.3g} % is {CAUSES[name]}" for name, share in sorted(causes, key=lambda each: -abs(each[1]))]
+    words = CAUSES | ({"training": "training that stopped short"} if learnt else {})
+    order = sorted(causes, key=lambda each: -abs(each[1]))
+    parts = [f"{100 * share:.3g} % is {words[name]}" for name, share in order if share >= 0]
+    against = [f"{words[name]} pulls the other way by {-100 * share:.3g} %" for name, share in order if share < 0]
+    parts += against
     said = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
     return f"Of this gap, {said}."
 
@@ -195,6 +199,11 @@ def _largest(case: Case) -> str:
 def rounding(value: float) -> str:
     """A size in words; below 1e-8 it is rounding."""
     return "less than 1e-8" if value < NOISE else f"{value:.2g}"
+
+
+def bound(value: float) -> str:
+    """The largest of some sizes, in words."""
+    return rounding(value) if value < NOISE else f"at most {rounding(value)}"
 
 
 def uncharted(activation: str, link_activation: str, clipped: Sequence[object] | None, rows: int, cost: float) -> str:

@@ -13,7 +13,7 @@ one way. A new layer is a frozen record with these verbs; it enters all laws in 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -171,7 +171,9 @@ class Normalise:
         return bool(self.mean.any())
 
     def forward(self, z: Array, theta: Array) -> Array:
-        return (z - self.mean) / self.scale
+        out = z - self.mean
+        out /= self.scale
+        return out
 
     def backward(self, z: Array, theta: Array, delta: Array) -> Array:
         return delta / self.scale
@@ -246,8 +248,12 @@ class Gain:
         return self.shift
 
     def forward(self, z: Array, theta: Array) -> Array:
-        out = z * theta[: self.inputs] if self.gain else z
-        return out + theta[-self.inputs :] if self.shift else out
+        if not self.gain:
+            return z + theta[-self.inputs :] if self.shift else z
+        out = z * theta[: self.inputs]
+        if self.shift:
+            out += theta[-self.inputs :]
+        return out
 
     def backward(self, z: Array, theta: Array, delta: Array) -> Array:
         return delta * theta[: self.inputs] if self.gain else delta
@@ -259,13 +265,22 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """`z M + c` with nothing to learn: matrix `(inputs, outputs)`, constant `(outputs,)`; `kind` says what it is."""
+    """`z M + c` with nothing to learn: matrix `(inputs, outputs)`, constant `(outputs,)`; `kind` says what it is.
+
+    `diagonal` is M where it scales unit by unit, else None.
+    """
 
     matrix: Array
     constant: Array
     name: str = "fixed"
     kind: str = "fixed"
+    diagonal: Array | None = field(init=False)
     affine = True
+
+    def __post_init__(self) -> None:
+        d, k = self.matrix.shape
+        scales = d == k and np.count_nonzero(self.matrix) == np.count_nonzero(self.matrix.diagonal())
+        object.__setattr__(self, "diagonal", self.matrix.diagonal() if scales else None)
 
     @property
     def inputs(self) -> int:
@@ -284,10 +299,12 @@ class Fixed:
         return bool(self.constant.any())
 
     def forward(self, z: Array, theta: Array) -> Array:
-        return z @ self.matrix + self.constant
+        out: Array = z @ self.matrix if self.diagonal is None else z * self.diagonal
+        out += self.constant
+        return out
 
     def backward(self, z: Array, theta: Array, delta: Array) -> Array:
-        return delta @ self.matrix.T
+        return delta @ self.matrix.T if self.diagonal is None else delta * self.diagonal
 
     def gradient(self, z: Array, delta: Array) -> Array:
         return np.zeros((*delta.shape[:2], 0))

@@ -51,6 +51,16 @@ class Sums:
             None if self.expected is None or other.expected is None else self.expected + other.expected,
         )
 
+    def through(self, jacobian: Array) -> Sums:
+        """The sums for weights that move these parameters by `jacobian` `(p, P)`: linear, one product for all rows."""
+
+        def square(info: Array | None) -> Array | None:
+            return None if info is None else jacobian.T @ info @ jacobian
+
+        score = None if self.score is None else jacobian.T @ self.score
+        observed = square(self.observed)
+        return Sums(self.loglik, score, observed, observed if self.expected is self.observed else square(self.expected))
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

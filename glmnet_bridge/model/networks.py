@@ -98,6 +98,8 @@ class Network:
     @property
     def plain(self) -> bool:
         """Whether theta is the coefficients themselves: one unit on the columns as they are."""
+        if not self.layers:
+            return False
         layer = self.layers[0]
         alone = self.inputs.matrix is None and len(self.layers) == 1
         return alone and isinstance(layer, Affine) and not layer.bias

@@ -1,6 +1,6 @@
 """Diagrams: a network with its names; width by size, colour and line by sign.
 
-    edges of a network -> places of its nodes -> matplotlib, or a small SVG for notebooks
+    edges of a network (`graphs`) -> places of its nodes -> matplotlib, or a small SVG for notebooks
 
 A layer of many nodes shows its largest and says how many more there are.
 """
@@ -14,55 +14,12 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.model.layers import Affine
-from glmnet_bridge.model.networks import Network
 from glmnet_bridge.report import canvas, numbers, renderers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = np.ndarray
 MOST_NODES = 14
-
-
-def edges(network: Network, theta: Array, scales: Array | None = None, outputs: tuple[str, ...] = ()) -> pd.DataFrame:
-    """The weights of a network as edges: `layer, source, target, weight, size`.
-
-    Parameters
-    ----------
-    network : layers of units; what is fixed (activations, scalers) lies between the edges
-    theta : (P,) parameters
-    scales : (d,) standard deviation of each input; the size of an edge of the first layer is its
-        weight times that of its input. None: sizes are the weights
-    outputs : names of the last layer's units, where there are several
-
-    Returns
-    -------
-    frame, one row per weight; `layer` counts from 0, sources and targets are names; a bias has the
-    source "bias" and no size (it depends on where zero lies)
-    """
-    found, sources = [], [str(name) for name in network.inputs.names]
-    affine = [pair for pair in zip(network.layers, network.slices(), strict=True) if isinstance(pair[0], Affine)]
-    for number, (layer, run) in enumerate(affine):
-        kernel, bias = layer.weights(theta[run])
-        last = number == len(affine) - 1
-        targets = list(outputs) if last and len(outputs) == layer.outputs else _targets(layer, number, last)
-        spread = np.ones(len(sources)) if scales is None or number else np.asarray(scales)
-        for j, target in enumerate(targets):
-            for i, source in enumerate(sources):
-                constant = number == 0 and source == "Intercept"
-                size = np.nan if constant else abs(kernel[i, j]) * spread[i]
-                found.append((number, "bias" if constant else source, target, kernel[i, j], size))
-            if layer.bias:
-                found.append((number, "bias", target, bias[j], np.nan))
-        sources = targets
-    return pd.DataFrame(found, columns=["layer", "source", "target", "weight", "size"])
-
-
-def _targets(layer: Affine, number: int, last: bool) -> list[str]:
-    if last and layer.outputs == 1:
-        return ["output"]
-    return [f"{'output' if last else f'hidden {number + 1}'}.{unit}" for unit in range(layer.outputs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +40,52 @@ def plan(data: pd.DataFrame, most: int = MOST_NODES) -> Plan:
     """Places for the nodes of `edges`, the largest `most` of each layer."""
     if not len(data):
         raise ArgumentError("No weight of this network is finite, so that there is nothing to draw.")
-    last = int(data["layer"].max())
+    end = int(data["into"].max())
     rows = []
-    for layer in range(last + 2):
-        part = data[data["layer"] == layer] if layer <= last else data[data["layer"] == last]
-        end = "source" if layer <= last else "target"
-        names = list(dict.fromkeys(part[end]))
+    for layer in range(end + 1):
+        part = _ends(data, layer)
+        names = list(dict.fromkeys(part["name"]))
         names = [name for name in names if name != "bias"] + ["bias"] * ("bias" in names)
-        shown = _largest(part, end, names, most)
+        shown = _largest(part, names, most)
         labels = [*shown, *([f"... {len(names) - len(shown)} more"] if len(shown) < len(names) else [])]
         height = np.linspace(1.0, 0.0, len(labels)) if len(labels) > 1 else np.array([0.5])
         for name, y in zip(labels, height, strict=True):
-            rows.append((layer, name, layer / (last + 1), float(y), _kind(name, shown, layer, last)))
+            rows.append((layer, name, layer / end, float(y), _kind(name, shown, layer, end)))
     nodes = pd.DataFrame(rows, columns=["layer", "name", "x", "y", "kind"])
     return Plan(nodes, _lines(data, nodes))
 
 
-def _largest(part: pd.DataFrame, end: str, names: list[str], most: int) -> list[str]:
+def _ends(data: pd.DataFrame, layer: int) -> pd.DataFrame:
+    """The nodes of a layer, `name, size`, once for each edge that leads to them or from them."""
+    to, away = data[data["into"] == layer], data[data["layer"] == layer]
+    names = [*to["target"], *away["source"]]
+    return pd.DataFrame({"name": names, "size": [*to["size"], *away["size"]]})
+
+
+def _largest(part: pd.DataFrame, names: list[str], most: int) -> list[str]:
     if len(names) <= most:
         return names
-    best = part.groupby(end)["size"].max().fillna(np.inf).sort_values(ascending=False, kind="stable").index[: most - 1]
+    best = (
+        part.groupby("name")["size"].max().fillna(np.inf).sort_values(ascending=False, kind="stable").index[: most - 1]
+    )
     return [name for name in names if name in set(best)]
 
 
-def _kind(name: str, shown: list[str], layer: int, last: int) -> str:
+def _kind(name: str, shown: list[str], layer: int, end: int) -> str:
     if name not in shown:
         return "more"
     if name == "bias":
         return "bias"
-    return "input" if layer == 0 else "output" if layer > last else "unit"
+    return "input" if layer == 0 else "output" if layer == end else "unit"
 
 
 def _lines(data: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
     at = {(int(row.layer), row.name): (row.x, row.y) for row in nodes.itertuples(index=False)}
-    most = {layer: part["size"].max() for layer, part in data.groupby("layer")}
+    most = {into: part["size"].max() for into, part in data.groupby("into")}
     found = [
-        (*at[layer, source], *at[layer + 1, target], source, target, weight, _width(size, most[layer]))
-        for layer, source, target, weight, size in data.itertuples(index=False)
-        if (layer, source) in at and (layer + 1, target) in at and np.isfinite(weight)
+        (*at[layer, source], *at[into, target], source, target, weight, _width(size, most[into]))
+        for layer, source, into, target, weight, size in data.itertuples(index=False)
+        if (layer, source) in at and (into, target) in at and np.isfinite(weight)
     ]
     return pd.DataFrame(found, columns=["x0", "y0", "x1", "y1", "source", "target", "weight", "width"])
 
@@ -167,7 +132,7 @@ def draw_network(
 def labels(data: pd.DataFrame) -> dict[str, str]:
     """The weight of each input as text, where each has only one."""
     first = data[data["layer"] == 0]
-    if first["target"].nunique() != 1:
+    if first["target"].nunique() != 1 or first["source"].duplicated().any():
         return {}
     texts = [numbers.significant(weight, 3) if np.isfinite(weight) else f"{weight:g}" for weight in first["weight"]]
     return dict(zip(first["source"], texts, strict=True))
@@ -201,7 +166,7 @@ def small_svg(data: pd.DataFrame, *, activation: str, response: str, most: int =
         lines=lines,
         nodes=nodes,
         activation=activation,
-        response=response,
+        response="" if (laid.nodes["kind"] == "output").sum() > 1 else response,
         ink=(canvas.GLM, canvas.NETWORK),
     )
 
@@ -211,6 +176,7 @@ def _ink(weight: float) -> tuple[str, object]:
 
 
 def _draw_nodes(ax: Axes, nodes: pd.DataFrame, weights: dict[str, str], activation: str, response: str) -> None:
+    several = (nodes["kind"] == "output").sum() > 1
     for node in nodes.itertuples(index=False):
         if node.kind == "more":
             ax.text(node.x, node.y, canvas.label(node.name), ha="right" if node.x == 0 else "center",
@@ -225,6 +191,7 @@ def _draw_nodes(ax: Axes, nodes: pd.DataFrame, weights: dict[str, str], activati
                 ax.annotate(text, (node.x, node.y), (away, 0), textcoords="offset points", ha="right",
                             va="center", fontsize=9)  # fmt: skip
         if node.kind == "output":
-            words = f"{canvas.shortened(response, 30)}\n{canvas.label(activation)}"
+            what = node.name if several else response
+            words = f"{canvas.shortened(what, 30)}\n{canvas.label(activation)}"
             ax.annotate(words, (node.x, node.y), (17, 0), textcoords="offset points", ha="left", va="center",
                         fontsize=9)  # fmt: skip

@@ -82,7 +82,8 @@ def short(facts: MapFacts) -> str:
         tail += summaries.clipped(line, 3)
     room = max(summaries.REPR_LINES - len(head) - len(tail) - 2, 4)
     table = term_table(facts)
-    table = Table(table.frame, "", table.columns)
+    cut = {name: table.frame[name].map(_cut) for name in ("expression", "network_term")}
+    table = Table(table.frame.assign(**cut), "", table.columns)
     return "\n".join([*head, renderers.text_table(table, room, ".table has them all"), *tail])
 
 
@@ -98,16 +99,11 @@ def fit_lines(facts: MapFacts) -> list[str]:
 
 
 def term_table(facts: MapFacts) -> Table:
-    """The term map without columns that repeat another one, or say nothing."""
+    """The term map without columns that repeat another one, or say nothing; an expression names its entries."""
     table = facts.table
     one = facts.network is None and _equal(table["as_glm"], table["glm"])
-    shown = [
-        Column("glm_term", "GLM column"),
-        Column("network_term", "network entry"),
-        Column("relation", "relation"),
-    ]
-    if not _repeats(table):
-        shown.append(Column("expression", "expression"))
+    entry = "network_term" if _repeats(table) else "expression"
+    shown = [Column("glm_term", "GLM column"), Column(entry, "network entry"), Column("relation", "relation")]
     if not _equal(table["network"], table["as_glm"]):
         shown.append(Column("network", "weight", "estimate"))
     if table["as_glm"].notna().any():
@@ -136,11 +132,18 @@ def _worded(table: pd.DataFrame) -> pd.DataFrame:
     """`aliased` for a column without a coefficient; a bar where a row has no partner."""
     gone = table["expression"].str.startswith("aliased: ") & table["as_glm"].isna()
     frame = table.assign(as_glm=table["as_glm"].astype(object).where(~gone, "aliased"))
+    entry = table["expression"].where(table["expression"] != "", table["network_term"])
     return frame.assign(
+        expression=entry.where(entry != "", "-"),
         glm=table["glm"].astype(object).where(~gone, "aliased"),
         glm_term=table["glm_term"].where(table["glm_term"] != "", "-"),
         network_term=table["network_term"].where(table["network_term"] != "", "-"),
     )
+
+
+def _cut(text: str, most: int = 56) -> str:
+    """A long expression without its end, so that a line of a terminal holds the row."""
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 
 def _repeats(table: pd.DataFrame) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 MOST_DECIMALS = 6
+HUGE, LARGE = 1e10, 1e5  # a row with a number this huge is written with exponents where its numbers are large
 
 
 def is_missing(value: Any) -> bool:
@@ -116,7 +117,11 @@ def estimates(columns: Sequence[Sequence[Any]], anchor: Sequence[Any]) -> list[l
     fallback = [[_size(column[i]) for column in columns] for i in range(len(sizes))]
     rows = [size if size is not None else _least(others) for size, others in zip(sizes, fallback, strict=True)]
     decimals = _decimals([row for row in rows if row is not None])
-    return [[_cell(value, row, decimals) for value, row in zip(column, rows, strict=True)] for column in columns]
+    huge = [any(_is_huge(column[i], HUGE) for column in columns) for i in range(len(sizes))]
+    return [
+        [_cell(value, row, decimals, far) for value, row, far in zip(column, rows, huge, strict=True)]
+        for column in columns
+    ]
 
 
 def aligned(texts: Iterable[str]) -> list[str]:
@@ -158,7 +163,12 @@ def _decimals(sizes: Sequence[int]) -> int:
     return min(max(min(2 - middle, 4), 1 - min(shown), 0), MOST_DECIMALS)
 
 
-def _cell(value: Any, size: int | None, decimals: int) -> str:
+def _is_huge(value: Any, least: float) -> bool:
+    return not isinstance(value, str) and not is_missing(value) and least <= abs(value) < np.inf
+
+
+def _cell(value: Any, size: int | None, decimals: int, huge: bool) -> str:
+    """One text; in a `huge` row the estimate and its limits are in one style, on both sides of a power of ten."""
     if isinstance(value, str):
         return value
     if is_missing(value):
@@ -166,6 +176,6 @@ def _cell(value: Any, size: int | None, decimals: int) -> str:
     number = float(value)
     if np.isinf(number):
         return f"{number:g}"
-    if (size is not None and 1 - size > MOST_DECIMALS) or abs(number) >= 1e10:
+    if (size is not None and 1 - size > MOST_DECIMALS) or (huge and _is_huge(number, LARGE)):
         return "0" if number == 0 else f"{number:.3e}".replace("e-0", "e-").replace("e+0", "e+")
     return fixed(number, decimals)

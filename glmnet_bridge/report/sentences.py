@@ -173,7 +173,7 @@ def unfinished(word: str, steps: int, distance: float) -> str:
     if word == "stalled":
         way = (
             "No step improves the likelihood any more: look for columns that nearly determine each other, weights or "
-            "offsets of very different size, or give another start=."
+            "offsets that are very large or of very different size, or give another start=."
         )
     else:
         way = "Allow more steps with max_steps=, or give another start=."

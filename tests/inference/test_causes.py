@@ -92,7 +92,7 @@ def test_rounding_to_single_precision_whatever_the_unit(scale):
 
 def test_double_precision_is_never_called_single():
     br = trained(training())
-    assert br.causes["cause"].tolist() == ["training"] and br.distances.joint < 1e-7
+    assert "single precision" not in br.causes["cause"].tolist() and br.distances.joint < 1e-7
 
 
 def test_a_term_left_out():

@@ -11,7 +11,7 @@ from laws.examples import AFFINE, FED, HIDDEN, LAYERS, NAMES, NETWORKS, network_
 from glmnet_bridge.data.rows import Columns, Layout, Rows
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.model import families, networks
-from glmnet_bridge.model.layers import ACTIVATIONS, Activation, Affine, Branch, Contrast, Gain, Normalise
+from glmnet_bridge.model.layers import ACTIVATIONS, Activation, Affine, Branch, Contrast, Fixed, Gain, Normalise
 from glmnet_bridge.model.models import WANTS, Model
 from glmnet_bridge.model.networks import AffineBody, HiddenBody, Inputs, Network
 
@@ -435,3 +435,12 @@ def test_outside_the_domain_there_is_no_score(key):
         assert np.isfinite(sums.loglik) and sums.score is not None
     else:
         assert sums.loglik == -np.inf and sums.score is None
+
+
+def test_a_fixed_scaling_works_unit_by_unit():
+    """As what it was read from: a value that is not finite stays in its unit."""
+    layer = Fixed(np.diag([2.0, 0.5]), np.array([1.0, -1.0]))
+    z = np.array([[3.0, np.inf], [np.nan, 4.0]])
+    np.testing.assert_array_equal(layer.forward(z, np.zeros(0)), [[7.0, np.inf], [np.nan, 1.0]])
+    full = Fixed(np.array([[2.0, 1.0], [0.0, 0.5]]), np.zeros(2))
+    np.testing.assert_array_equal(full.forward(np.ones((1, 2)), np.zeros(0)), [[2.0, 1.5]])

@@ -104,6 +104,16 @@ def test_grams_do_not_overwrite_each_other():
 
 
 @every_layout
+def test_some_columns_and_sizes_are_those_of_the_matrix(name):
+    case = LAYOUTS[name]
+    width = case.matrix.shape[1]
+    beta = np.random.default_rng(4).normal(size=(width, 2))
+    np.testing.assert_allclose(case.columns.sizes(beta), np.abs(case.matrix) @ np.abs(beta), **CLOSE)
+    for at in (np.arange(width), np.arange(width)[1:], np.arange(width)[::-2]):
+        np.testing.assert_array_equal(case.columns.picked(at), case.matrix[:, at])
+
+
+@every_layout
 def test_columns_are_only_read(name):
     case = LAYOUTS[name]
     columns, n, p = case.columns, *case.matrix.shape

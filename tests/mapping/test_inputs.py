@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import glmnet_bridge as gb
-from glmnet_bridge.errors import ArgumentError, DataError
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning
 from glmnet_bridge.model.layers import Affine, Contrast
 from glmnet_bridge.model.networks import Inputs, Network, dense_entries
 
@@ -51,10 +51,62 @@ def test_the_same_inputs_by_every_way_of_saying_them():
     assert expressions(net, data=FRAME.to_dict("list")) == wanted
 
 
-def test_the_formulas_columns_without_names():
-    """A network with inputs of its own names, as many as the formula has columns: these, in their order."""
-    found = expressions(unit("a", "b", "c", "d"), "y ~ C(site) + age + lwt")
-    assert found["age"] == "kernel[c]" and found["C(site)[T.south]"] == "kernel[a]" and found["Intercept"] == "bias"
+@pytest.mark.parametrize("names", [("x1", "x2", "x3", "x4"), ("input_0", "input_1", "input_2", "input_3")])
+def test_the_formulas_columns_without_names(names):
+    """A network whose inputs are only counted, as many as the formula has columns: these, in their order."""
+    order = r"they are taken to be C\(site\)\[T.south\], C\(site\)\[T.west\], age, lwt, in this order"
+    with pytest.warns(DataWarning, match=order):
+        found = expressions(unit(*names), "y ~ C(site) + age + lwt")
+    assert found["age"] == f"kernel[{names[2]}]" and found["C(site)[T.south]"] == f"kernel[{names[0]}]"
+
+
+@pytest.mark.parametrize(
+    "names, formula, said",
+    [
+        (("a", "b", "c"), "y ~ C(site) + age", "Input 1 of the network is 'a', which is no column"),
+        (("age", "lwtt"), "y ~ age + lwt", "Input 2 of the network is 'lwtt'.*Did you mean 'lwt'.*inputs="),
+        (("input 1", "input 3"), "y ~ age + lwt", "Input 1 of the network is 'input 1'"),
+        (("input 1", "x2"), "y ~ age + lwt", "Input 1 of the network is 'input 1'"),
+        (("np.log(lwt)", "a b"), "y ~ age + lwt", "Input 1 of the network is 'np.log"),
+        (("double(age)",), "y ~ age", "Input 1 of the network is 'double"),
+        (("bs(age, df=3)[0]",), "y ~ age", "Input 1 of the network is 'bs"),
+    ],
+)
+def test_names_that_are_no_columns_are_not_taken_by_position(names, formula, said):
+    with pytest.raises(ArgumentError, match=said):
+        expressions(unit(*names), formula)
+
+
+@pytest.mark.parametrize(
+    "formula, names, asked",
+    [
+        ("y ~ age", ["standardize(age)"], "standardize(age)"),
+        ("y ~ age", ["np.log(lwt)"], "np.log(lwt)"),
+        ("y ~ age + lwt", ["lwt", "I(age**2)"], "lwt + I(age**2)"),
+        ("y ~ age + lwt", ["bs(age, df=3)[2]", "bs(age, df=3)[0]", "bs(age, df=3)[1]"], "bs(age, df=3)"),
+        ("y ~ C(site)", ["C(site)[west]", "C(site)[north]", "C(site)[south]"], "0 + C(site)"),
+        (
+            "y ~ age",
+            ["age", "site[T.south]", "site[T.west]", "age:site[T.south]", "age:site[T.west]"],
+            "age + site + age:site",
+        ),
+    ],
+)
+def test_names_that_are_terms_are_read_as_these(formula, names, asked):
+    net = unit(*names)
+    start = np.arange(len(names) + 1.0)
+    given = gb.bridge(formula, FRAME, network=net, inputs=asked, start=start)
+    found = gb.bridge(formula, FRAME, network=net, start=start)
+    pd.testing.assert_frame_equal(found.table, given.table)
+    assert set(found.table.relation) != {"same"}
+
+
+def test_terms_with_missing_values_ask_for_inputs():
+    frame = FRAME.assign(lwt=FRAME.lwt.where(FRAME.lwt > 120))
+    with pytest.raises(ArgumentError, match="Say by inputs="):
+        expressions(unit("np.log(lwt)"), "y ~ age", frame)
+    found = expressions(unit("np.log(lwt)"), "y ~ age", frame, "np.log(lwt)")
+    assert found["np.log(lwt)"] == "kernel[np.log(lwt)]"
 
 
 def test_a_formula_for_the_inputs_is_put_into_the_networks_order():
@@ -180,6 +232,6 @@ def test_a_network_that_is_not_what_was_said_is_refused(monkeypatch):
     """The reading is confirmed on rows: a wrong one does not pass."""
     from glmnet_bridge.mapping import checks
 
-    monkeypatch.setattr(checks, "fed_matrix", lambda columns, fed, start, stop: np.zeros((len(columns), 1)))
+    monkeypatch.setattr(checks, "fed_matrix", lambda columns, fed, start, stop: np.zeros((stop - start, 1)))
     with pytest.raises(gb.errors.BridgeError, match="differ by"):
         gb.bridge("y ~ age", FRAME, network=unit("age"), start=[0.1, 0.2])

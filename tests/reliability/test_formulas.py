@@ -183,7 +183,7 @@ def test_names_shadow_functions() -> None:
 
 FUNCTIONS = {
     "raises": (lambda v: 1 / 0, ["f(x1)", "division by zero"]),
-    "too_short": (lambda v: v[:3], ["f(x1)", "shape (3"]),
+    "too_short": (lambda v: v[:3], ["f(x1)", "3 values for 60 rows"]),
     "changes_the_data": (lambda v: v.__imul__(2.0), ["f(x1)", "read-only"]),
     "gives_nan": (lambda v: v * np.nan, ["f(x1)", "nan"]),
     "gives_none": (lambda v: None, ["f(x1)"]),

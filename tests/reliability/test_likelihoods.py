@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,12 +123,13 @@ def bernoulli(y: object, matrix: np.ndarray, mean: Callable[[np.ndarray], np.nda
     return loss
 
 
-def poisson(k: object, matrix: np.ndarray) -> Callable[[np.ndarray], float]:
+def poisson(k: object, matrix: np.ndarray, mean: Any = np.positive) -> Callable[[np.ndarray], float]:
     k = np.asarray(k, dtype=float)
 
     def loss(beta: np.ndarray) -> float:
-        mu = matrix @ beta
-        if (mu < 0).any() or (k[mu == 0] > 0).any():
+        eta = matrix @ beta
+        mu = mean(eta)
+        if (eta < 0).any() or (k[mu == 0] > 0).any():
             return 1e10
         return float(mu.sum() - (k[k > 0] * np.log(mu[k > 0])).sum())
 
@@ -203,6 +205,12 @@ EDGES = {
         steps(0, 0, 0, 0).assign(y=lambda d: np.where(d["x"] == 0, 0, np.random.default_rng(0).poisson(2.0 * d["x"]))),
         "poisson", "identity", "a fitted mean of 0",
     ),
+    "poisson_identity_all_zero": ("y ~ x", put(y=0, x=X1), "poisson", "identity", "a fitted mean of 0"),
+    "poisson_sqrt_all_zero": ("y ~ x", put(y=0, x=X1), "poisson", "sqrt", "a fitted mean of 0"),
+    "poisson_sqrt_one_group": (
+        "y ~ x", steps(0, 0, 0, 0).assign(y=lambda d: np.where(d["x"] == 0, 0, 4)).assign(x=lambda d: (d["x"] > 0) * 1),
+        "poisson", "sqrt", "a fitted mean of 0",
+    ),
 }  # fmt: skip
 
 
@@ -210,9 +218,9 @@ EDGES = {
 def test_maximum_on_the_edge(name: str) -> None:
     formula, data, family, link, said = EDGES[name]
     fit = warned(lambda: gb.glm(formula, data, family, link), f"the {link} link", said, "standard errors do not apply")
-    mean = np.exp if link == "log" else np.positive
+    mean = {"log": np.exp, "sqrt": np.square}.get(link, np.positive)
     matrix = design(data["x"])
-    loss = poisson(data["y"], matrix) if family == "poisson" else bernoulli(data["y"], matrix, mean)
+    loss = poisson(data["y"], matrix, mean) if family == "poisson" else bernoulli(data["y"], matrix, mean)
     own = loss(fit.params.to_numpy())
     _, least = maximum(loss, fit.params.to_numpy())
     assert own <= least + 1e-6

@@ -54,6 +54,9 @@ PREDICTORS = {
     "dicts": ([{"u": 1}] * 60, ["'a' holds values of type dict"]),
     "infinite": (X1.where(X1.index != 7, np.inf), ["'a' is inf in row 7", "nan"]),
     "x_tiny_1e_300": (X1 * 1e-300, ["'a' (about", "unit"]),
+    "integers_that_floats_make_equal": (2**60 + np.arange(60), ["'a' holds whole numbers beyond 2**53", "Subtract"]),
+    "unsigned_integers": (np.uint64(2**63) + np.arange(60, dtype=np.uint64), ["'a' holds whole numbers beyond 2**53"]),
+    "nullable_integers": (pd.array(2**60 + np.arange(60), dtype="Int64"), ["'a' holds whole numbers beyond 2**53"]),
     "x_huge_1e300": (X1 * 1e300, ["'a' (about", "unit"]),
 }
 
@@ -402,3 +405,18 @@ def test_the_order_of_rows_does_not_matter() -> None:
     for formula, family in (("y ~ x1 + C(g)", "binomial"), ("k ~ x1 + C(g)", "poisson"), ("p ~ x1", "gamma")):
         same(gb.glm(formula, shuffled, family), gb.glm(formula, DATA, family), rtol=1e-11)
     agrees(gb.glm("y ~ x1 + C(g)", shuffled), "y ~ x1 + C(g)", DATA)
+
+
+def test_large_integers_that_lose_no_difference() -> None:
+    start = 2**60
+    same(
+        gb.glm(f"y ~ I(a - {start})", put(a=start + DATA["k"].astype("int64"))),
+        gb.glm("y ~ k", DATA),
+    )
+    assert gb.glm("y ~ C(a)", put(a=start + np.arange(60) % 3)).converged
+    assert gb.glm("y ~ a", put(a=start + 2**50 * np.arange(60))).converged
+    far = start + np.arange(120).reshape(60, 2)
+    refused(lambda: gb.fit(far, DATA["y"]), "whole numbers beyond 2**53")
+    refused(lambda: gb.fit(pd.DataFrame(far, columns=["a", "b"]), DATA["y"]), "'a' of X holds whole numbers")
+    for values in (start + np.arange(60), np.uint64(2**63) + np.arange(60, dtype=np.uint64)):
+        refused(lambda v=values: gb.glm("y ~ x1", put(y=v), "gaussian"), "'y' holds whole numbers beyond 2**53")

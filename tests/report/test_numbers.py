@@ -62,6 +62,12 @@ def test_a_tiny_row_keeps_its_digits():
     assert error == ["0.350", "4.100e-8"]
 
 
+def test_a_huge_row_is_written_in_one_style():
+    """An intercept beside an offset of 1e10: no -9999999999.303 beside a -1.000e+10."""
+    estimate, error, high = numbers.estimates([[-1e10 - 0.2, 0.5], [0.266, 0.1], [-1e10 + 0.7, 0.7]], [0.266, 0.1])
+    assert estimate == ["-1.000e+10", "0.500"] and high == ["-1.000e+10", "0.700"] and error == ["0.266", "0.100"]
+
+
 def test_words_and_infinities_among_numbers():
     (column,) = numbers.estimates([[1.5, np.inf, -np.inf, "aliased", np.nan]], [0.2] + [np.nan] * 4)
     assert column == ["1.500", "inf", "-inf", "aliased", ""]

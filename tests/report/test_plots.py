@@ -12,7 +12,7 @@ from report.readers import quietly
 
 import glmnet_bridge as gb
 from glmnet_bridge.errors import ArgumentError, DataError
-from glmnet_bridge.report import canvas, curves, diagrams, likelihoods
+from glmnet_bridge.report import canvas, curves, diagrams, graphs, likelihoods
 
 SINGLE = ("coefficients", "curve", "boundary", "network", "contours", "likelihood")
 
@@ -276,7 +276,7 @@ def test_layers_are_drawn_from_left_to_right():
 
     layers = (Affine(2, 3, name="hidden"), Activation(3, "tanh"), Affine(3, 1))
     network = Network(Inputs(("a", "b")), layers, dense_entries(layers, ("a", "b")))
-    data = diagrams.edges(network, np.arange(13.0))
+    data = graphs.edges(network, np.arange(13.0))
     assert data.groupby("layer").size().tolist() == [9, 4]
     assert data.query("layer == 0 and source == 'b' and target == 'hidden 1.2'")["weight"].item() == 5.0
     plan = diagrams.plan(data)
@@ -295,6 +295,8 @@ def test_refusals(fit, spector, clipped, rough):
         fit.plot.contours("gpa")
     with pytest.raises(ArgumentError, match="two levels"):
         gb.glm("GPA ~ TUCE + PSI", spector, family="gaussian").plot.boundary()
+    with pytest.raises(ArgumentError, match="this model reads none\\."):
+        gb.glm("GRADE ~ 1", spector).plot.boundary()
     with pytest.raises(ArgumentError, match="two coefficients"):
         gb.glm("GRADE ~ 1", spector).plot.contours()
     with pytest.raises(ArgumentError, match="no numeric variable"):
@@ -316,3 +318,59 @@ def test_figures_of_odd_fits(rough, wrecked, clipped):
         for draw in (plot.coefficients, plot.curve, plot.network, plot.contours):
             canvas.svg(draw().figure, "odd")
         canvas.svg(plot.loss(), "odd")
+
+
+def _drawn(layers, theta, names=("a", "b"), scales=None):
+    from glmnet_bridge.model.networks import Inputs, Network, dense_entries
+
+    network = Network(Inputs(names), layers, dense_entries(layers, names))
+    data = graphs.edges(network, np.asarray(theta, dtype=float), scales)
+    ax = diagrams.draw_network(data, activation="sigmoid", response="P(y = 1)")
+    assert canvas.svg(ax.figure, "drawn")
+    return data
+
+
+def test_a_skip_connection_is_drawn_past_the_hidden_layer():
+    from glmnet_bridge.model.layers import Activation, Affine, Branch
+
+    hidden = Branch(Affine(2, 2, name="hidden"), 2, (0, 1), (0, 1))
+    layers = (hidden, Branch(Activation(2, "tanh"), 4, (2, 3), (0, 1)), Affine(4, 1))
+    data = _drawn(layers, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    past = data.query("layer == 0 and into == 2").set_index("source")["weight"]
+    assert past.to_dict() == {"a": 7.0, "b": 8.0}
+    assert data.query("layer == 1 and source != 'bias'")["weight"].tolist() == [9.0, 10.0]
+    assert sorted(data["weight"]) == list(range(1, 12))
+
+
+def test_values_that_are_added_meet_in_one_node():
+    from glmnet_bridge.model.layers import Affine, Branch, Fixed
+
+    added = Fixed(np.ones((2, 1)), np.zeros(1), "add", "sum")
+    layers = (Branch(Affine(2, 1, name="one"), 2, (0, 1), (0, 1)), Branch(Affine(2, 1), 3, (0, 1), (2,)), added)
+    data = _drawn(layers, [1, 2, 3, 4, 5, 6])
+    assert set(data["target"]) == {"output"} and sorted(data["weight"]) == [1, 2, 3, 4, 5, 6]
+
+
+def test_sizes_are_those_of_scaled_inputs():
+    from glmnet_bridge.model.layers import Affine, Normalise
+
+    layers = (Normalise(np.array([1.0, 2.0]), np.array([8.0, 0.5])), Affine(2, 1, bias=False))
+    data = _drawn(layers, [3.0, -4.0], scales=np.array([8.0, 0.25]))
+    assert data["size"].tolist() == [3.0, 2.0] and data["weight"].tolist() == [3.0, -4.0]
+
+
+def test_a_frozen_layer_has_lines_of_its_own():
+    from glmnet_bridge.model.layers import Affine, Fixed
+
+    data = _drawn((Fixed(np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([0.0, 7.0])), Affine(2, 1)), [4.0, 5.0, 6.0])
+    assert data.query("into == 1")["weight"].tolist() == [1.0, 2.0, 3.0, 7.0]
+    assert data.query("into == 2")["weight"].tolist() == [4.0, 5.0, 6.0]
+
+
+def test_logits_are_drawn_with_their_classes():
+    from glmnet_bridge.model.layers import Affine, Contrast
+    from glmnet_bridge.model.networks import Inputs, Network, dense_entries
+
+    layers = (Affine(2, 3), Contrast(3, base=1, others=(2, 0)))
+    network = Network(Inputs(("a", "b")), layers, dense_entries(layers, ("a", "b")))
+    assert graphs.logit_names(network, ("icu", "ward"), "home") == ("ward", "home", "icu")

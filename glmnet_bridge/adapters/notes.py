@@ -1,0 +1,54 @@
+"""Notes: what was taken for granted when a foreign network was read beside these data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.data.rows import Rows
+from glmnet_bridge.errors import listed
+from glmnet_bridge.mapping.inputs import Asked
+from glmnet_bridge.mapping.raws import Raws, own_names
+from glmnet_bridge.model.families import Family
+
+
+def noted(foreign: Foreign, asked: Asked, raws: Raws, columns: Collection[str], family: Family, rows: Rows) -> Foreign:
+    """The network, with what it says of its training, and a sentence for each thing that nobody said.
+
+    Parameters
+    ----------
+    foreign, raws : the network, and its raw inputs as they were found
+    asked : what the caller says of the inputs
+    columns : of the frame
+    family, rows : of the formula
+    """
+    told = (
+        _order(foreign, raws) if asked.nothing and not own_names(foreign.intake, columns) else "",
+        _mean_of_two(foreign, family, rows),
+        "" if foreign.theta.any() else "All its weights are 0: was it trained, and were its weights loaded?",
+    )
+    found = (*foreign.folded, *foreign.schooling.notes, *(note for note in told if note))
+    return replace(foreign, folded=tuple(dict.fromkeys(found)))
+
+
+def _order(foreign: Foreign, raws: Raws) -> str:
+    if raws.fed is None or foreign.intake.named:
+        return ""
+    one = len(raws.fed.names) == 1
+    what = "input has no name; it is" if one else "inputs have no names; they are"
+    order = "" if one else " in this order"
+    return f"Its {what} taken to be {listed(list(raws.fed.names), 30)}{order} (inputs= says otherwise)."
+
+
+def _mean_of_two(foreign: Foreign, family: Family, rows: Rows) -> str:
+    """A network that was trained for the mean of numbers, beside a yes/no."""
+    known = foreign.family is not None and foreign.family.name == family.name == "gaussian"
+    if not known or not np.isin(rows.response, (0.0, 1.0)).all():
+        return ""
+    return (
+        "The response is 0 or 1 in all rows, and the network was trained for its mean (a squared error): both are read "
+        "as a gaussian model of it, and no coefficient is a log-odds."
+    )
