@@ -93,6 +93,10 @@ class Model:
         want : "value" (log-likelihood alone), "score" (score alone), "observed" or "expected"
             (log-likelihood, score and that information), "both"
         """
+        return rows.sum(self.part(theta, want), spans)
+
+    def part(self, theta: Array, want: str) -> Callable[[Block], Sums]:
+        """What `sums` adds up: the sums of one block."""
         body = self.network.at(theta)
         canonical = self.family.canonical and self.network.affine
 
@@ -116,7 +120,7 @@ class Model:
             expected = body.info(tape, w(local.expected)) if want in ("expected", "both") else None
             return Sums(loglik, score, observed, expected)
 
-        return rows.sum(part, spans)
+        return part
 
 
 def _times(weights: Array) -> Callable[[Array], Array]:
