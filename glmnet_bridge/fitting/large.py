@@ -87,7 +87,7 @@ class Subsample:
 
     def spans(self) -> list[tuple[int, int]]:
         """Runs of about a quarter of the rows, spread as evenly as the rows themselves: they may be sorted."""
-        size = 4 * RUN if self.rows.n >= 128 * RUN else RUN
+        size = 4 * RUN if self.rows.n >= 64 * RUN else RUN
         return [(start, start + size) for start in range(0, self.rows.n - size + 1, 4 * size)]
 
 
