@@ -50,10 +50,6 @@ class Sums:
         expected = observed if same else _plus(self.expected, other.expected)
         return Sums(self.loglik + other.loglik, _plus(self.score, other.score), observed, expected)
 
-
-def _plus(one: Array | None, other: Array | None) -> Array | None:
-    return None if one is None or other is None else one + other
-
     def through(self, jacobian: Array) -> Sums:
         """The sums for weights that move these parameters by `jacobian` `(p, P)`: linear, one product for all rows."""
 
@@ -63,6 +59,10 @@ def _plus(one: Array | None, other: Array | None) -> Array | None:
         score = None if self.score is None else jacobian.T @ self.score
         observed = square(self.observed)
         return Sums(self.loglik, score, observed, observed if self.expected is self.observed else square(self.expected))
+
+
+def _plus(one: Array | None, other: Array | None) -> Array | None:
+    return None if one is None or other is None else one + other
 
 
 @dataclass(frozen=True, slots=True)
