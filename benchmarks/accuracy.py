@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -17,10 +18,29 @@ import workloads
 import glmnet_bridge as gb
 from glmnet_bridge.fitting import large
 
+TAILS = {
+    "t(3)": lambda random, size: random.standard_t(3, size),
+    "lognormal": lambda random, size: random.lognormal(0.0, 1.2, size),
+    "exponential": lambda random, size: random.exponential(size=size),
+    "few large": lambda random, size: random.normal(size=size) * np.where(np.arange(size[0]) % 7919, 1, 100)[:, None],
+}
+
+
+def heavy(name: str, n: int) -> workloads.Workload:
+    """Four columns in which few rows have much leverage."""
+    random = np.random.default_rng([n, len(name)])
+    X = TAILS[name](random, (n, 4))
+    eta = np.clip((X - X.mean(0)) / X.std(0) @ random.normal(0, 0.4, 4), -5, 5)
+    return workloads.Workload(f"{name} {n:.0e}", X=X, y=(random.random(n) < 1 / (1 + np.exp(-eta))).astype(float))
+
+
+def works() -> Iterator[workloads.Workload]:
+    yield from (workloads.make(name) for name in ("dense", "wide", "formula"))
+    yield from (heavy(name, n) for n in (60_000, 200_000, 1_000_000) for name in TAILS)
+
 
 def main() -> None:
-    for name in ("dense", "wide", "formula"):
-        work = workloads.make(name)
+    for work in works():
 
         def fit(work: workloads.Workload = work) -> object:
             return gb.glm(work.formula, work.frame) if work.formula else gb.fit(work.X, work.y)
@@ -31,7 +51,7 @@ def main() -> None:
         distance = np.abs((fast.params - plain.params) / plain.bse).max()
         error = np.abs(fast.bse / plain.bse - 1).max()
         print(
-            f"  {name:<8} coefficients within {distance:.0e} SE, standard errors within {error:.0e} relative,"
+            f"  {work.name:<18} coefficients within {distance:.0e} SE, standard errors within {error:.0e} relative,"
             f" certificate {fast.distance_to_mle:.0e} SE"
         )
 

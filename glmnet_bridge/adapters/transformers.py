@@ -222,7 +222,9 @@ def _positions(columns: Any, names: list[str] | None, width: int) -> list[int]:
             last = width if columns.stop is None else names.index(columns.stop) + 1
             return list(range(width))[first:last]
         return list(range(width))[columns]
-    some: list[Any] = [columns] if isinstance(columns, str | int | np.integer) else list(columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # scikit-learn 1.6 announces another format as it is read
+        some: list[Any] = [columns] if isinstance(columns, str | int | np.integer) else list(columns)
     if some and all(isinstance(each, bool | np.bool_) for each in some):
         return np.flatnonzero(some).tolist()
     if any(isinstance(each, str) for each in some):

@@ -3,7 +3,8 @@
     1. Newton on about a tenth of the rows, until it is nearer to its own optimum than that is to all rows'
     2. steps H^-1 score with that H (scaled to all rows) and corrections learnt from the
        steps themselves (L-BFGS); a pass without information costs a fifth of a full one
-    3. one full pass near the optimum, its Newton step, and a last score to certify it
+    3. one full pass near the optimum, its Newton step, and a last score to certify it; where rows
+       of high leverage may still move the information (see `changes`), a second full pass instead
 
 The answer is the optimum of all rows: the subsample only decides how fast it is reached.
 Where a pass does not cut the decrement to a quarter (sorted rows, rare levels, separation)
@@ -18,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glmnet_bridge.data.rows import Rows
-from glmnet_bridge.fitting import irls
+from glmnet_bridge.fitting import changes, irls
 from glmnet_bridge.fitting.batches import Held
 from glmnet_bridge.fitting.irls import Objective, Path, Point, Recorder
 from glmnet_bridge.fitting.linalg import Factor
@@ -64,8 +65,8 @@ def solve(
         return None
     spread = few.objective.dispersion(first.end.sums.loglik)
     close = _close(rows.n, first.end.factor, few.share)
-    near, decrement, record = _descend(objective, first.end.theta, first.end.factor, few.share, spread, close)
-    path = _certified(objective, few, near, tol, record) if decrement <= close else None
+    near, decrement, record = _descend(objective, few, first.end.theta, first.end.factor, spread, close)
+    path = _certified(objective, few, rows, near, tol, record) if decrement <= close else None
     if path is not None:
         return path
     # the subsample misled. All rows go on from here, unless a column that it hardly knows ran off
@@ -84,8 +85,10 @@ class Subsample:
     share: float
     model: Model
 
-    def sums(self, theta: Array, spans: list[tuple[int, int]]) -> Sums:
-        return self.model.sums(self.rows, theta, "both", spans)
+    def spans(self) -> list[tuple[int, int]]:
+        """Runs of about a quarter of the rows, spread as evenly as the rows themselves: they may be sorted."""
+        size = 4 * RUN if self.rows.n >= 64 * RUN else RUN
+        return [(start, start + size) for start in range(0, self.rows.n - size + 1, 4 * size)]
 
 
 def _subsample(objective: Objective, model: Model, rows: Rows, size: int) -> Subsample | None:
@@ -129,29 +132,32 @@ def taken(rows: Rows, size: int) -> Rows:
 
 
 def _descend(
-    objective: Objective, theta: Array, hessian: Factor, share: float, spread: float, close: float
+    objective: Objective, few: Subsample, theta: Array, hessian: Factor, spread: float, close: float
 ) -> tuple[Array, float, Recorder]:
     """Score-only steps from `theta`: the last point, its (expected) decrement, and the steps.
 
     The last step is not evaluated when its decrement will be small enough by the rate so
-    far: the full pass that follows evaluates it anyway.
+    far: the full pass that follows evaluates it anyway. Where columns have heavy tails, one
+    step more is taken if it spares the second full pass.
     """
     record = Recorder()
     pairs: list[tuple[Array, Array]] = []
     slope = _slope(objective, theta)
-    before = np.inf
+    before, closer = np.inf, close
     for _ in range(PASSES):
-        step = _two_loop(slope, pairs, hessian, share)
+        step = _two_loop(slope, pairs, hessian, few.share)
         decrement = float(np.sqrt(max(slope @ step, 0.0) / spread))
         record.add(Point(theta, Sums(np.nan), np.nan, decrement=decrement))
         if not decrement * CUT < before:
             return theta, decrement, record
-        if decrement <= close:
+        moved, rate = theta + step, decrement / before
+        if before == np.inf:
+            closer = min(close, _closer(few, theta, moved, decrement))
+        if decrement <= closer or (decrement <= close and decrement * rate > closer):
             return theta, decrement, record
-        moved = theta + step
-        rate = decrement / before
-        if rate > 0 and decrement * rate <= close:
-            return moved, decrement * rate, record
+        ahead = decrement * rate
+        if rate > 0 and (ahead <= closer or (ahead <= close and ahead * rate > closer)):
+            return moved, ahead, record
         after = _slope(objective, moved)
         if not np.isfinite(after).all():
             return theta, decrement, record
@@ -159,6 +165,17 @@ def _descend(
             pairs.append((step, slope - after))
         theta, slope, before = moved, after, decrement
     return theta, np.inf, record
+
+
+def _closer(few: Subsample, theta: Array, moved: Array, decrement: float) -> float:
+    """Decrement from which a Newton step moves no row far enough to be seen in a standard error.
+
+    It is infinite unless some rows move much further than most.
+    """
+    move = changes.Moved(few.model, theta, moved)
+    reach = sum((move(few.rows.block(*span)) for span in few.spans()), changes.Reach(0.0, 0.0, 0))
+    # rows outside these runs may move twice as far
+    return 0.5 * changes.ENOUGH * decrement / reach.largest if reach.heavy else np.inf
 
 
 def _slope(objective: Objective, theta: Array) -> Array:
@@ -181,47 +198,54 @@ def _two_loop(slope: Array, pairs: list[tuple[Array, Array]], hessian: Factor, s
     return out
 
 
-def _certified(objective: Objective, few: Subsample, near: Array, tol: float, record: Recorder) -> Path | None:
-    """One full pass, its Newton step, and the score where it ends.
+def _certified(
+    objective: Objective, few: Subsample, rows: Rows, near: Array, tol: float, record: Recorder
+) -> Path | None:
+    """One full pass, its Newton step, and the score where it ends; or a second full pass there.
 
     Between the two points, some 1e-5 standard errors apart, the information changes by
-    about 1e-5 / sqrt(n) relative; that change is taken from the subsample, to a few percent.
-    The log-likelihood is exact to second order.
+    about 1e-5 / sqrt(n) relative, unless few rows carry much of it. The log-likelihood is
+    exact to second order.
     """
     here = objective.at(near)
     record.add(here)
     if here.step is None or here.factor is None or here.decrement > 1e-3:
         return None
-    theta = near + here.step
-    score = objective.evaluate(theta, "score").score
-    assert score is not None
-    slope = objective.slope(theta, score)
-    gain = max(float(slope @ here.factor.solve(slope)), 0.0)
-    loglik = here.sums.loglik + 0.5 * here.gain
-    sums = _moved(here.sums, few, near, theta, loglik, score)
-    end = replace(
-        here,
-        theta=theta,
-        sums=sums,
-        factor=here.factor if sums.observed is None else objective.factored(sums.observed),
-        value=objective.value(theta, loglik),
-        decrement=float(np.sqrt(gain / objective.dispersion(loglik))),
-    )
+    end = _ended(objective, few, rows, here, near + here.step)
+    if end is None:
+        end = objective.at(near + here.step)
     record.add(end)
     return Path(end, tuple(record.steps), "converged") if end.decrement <= tol else None
 
 
-def _moved(sums: Sums, few: Subsample, near: Array, theta: Array, loglik: float, score: Array) -> Sums:
-    """The sums at `theta`, with the change of the information since `near` seen on the subsample."""
-    # a quarter of the subsample, spread as evenly as the subsample itself: rows may be sorted
-    part = [(start, min(start + 4 * RUN, few.rows.n)) for start in range(0, few.rows.n, 16 * RUN)]
-    before, after = few.sums(near, part), few.sums(theta, part)
-    share = few.share * sum(stop - start for start, stop in part) / few.rows.n
-
-    def change(info: Array | None, old: Array | None, new: Array | None) -> Array | None:
-        return None if info is None or old is None or new is None else info + (new - old) / share
-
-    observed = change(sums.observed, before.observed, after.observed)
-    same = sums.expected is sums.observed
-    expected = observed if same else change(sums.expected, before.expected, after.expected)
-    return Sums(loglik, score, observed, expected)
+def _ended(objective: Objective, few: Subsample, rows: Rows, here: Point, theta: Array) -> Point | None:
+    """The point at `theta`, a small step from `here`; None where the information there must be summed again."""
+    info, expected = here.sums.observed, None
+    if info is not None and here.sums.expected is info:
+        spans = few.spans()
+        share = few.share * sum(stop - start for start, stop in spans) / few.rows.n
+        change = changes.change(few.model, few.rows, spans, share, info, here.theta, theta)
+        if change.hopeless:
+            return None
+        last = changes.last(few.model, rows, here.theta, theta)
+        score = last.sums.score
+        if change.covers(last.reach):
+            info = info + change.info
+        elif last.reach.largest > changes.ENOUGH:
+            return None
+        expected = info
+    else:
+        # of other links both kinds of information are summed at the end of a fit anyway
+        score = objective.evaluate(theta, "score").score
+    assert score is not None and here.factor is not None
+    slope = objective.slope(theta, score)
+    gain = max(float(slope @ here.factor.solve(slope)), 0.0)
+    loglik = here.sums.loglik + 0.5 * here.gain
+    return replace(
+        here,
+        theta=theta,
+        sums=Sums(loglik, score, info, expected),
+        factor=here.factor if expected is None else objective.factored(expected),
+        value=objective.value(theta, loglik),
+        decrement=float(np.sqrt(gain / objective.dispersion(loglik))),
+    )

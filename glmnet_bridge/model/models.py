@@ -44,12 +44,11 @@ class Sums:
     expected: Array | None = None
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(
-            self.loglik + other.loglik,
-            None if self.score is None or other.score is None else self.score + other.score,
-            None if self.observed is None or other.observed is None else self.observed + other.observed,
-            None if self.expected is None or other.expected is None else self.expected + other.expected,
-        )
+        observed = _plus(self.observed, other.observed)
+        # of a canonical link both are one array, and stay it
+        same = self.expected is self.observed and other.expected is other.observed
+        expected = observed if same else _plus(self.expected, other.expected)
+        return Sums(self.loglik + other.loglik, _plus(self.score, other.score), observed, expected)
 
     def through(self, jacobian: Array) -> Sums:
         """The sums for weights that move these parameters by `jacobian` `(p, P)`: linear, one product for all rows."""
@@ -60,6 +59,10 @@ class Sums:
         score = None if self.score is None else jacobian.T @ self.score
         observed = square(self.observed)
         return Sums(self.loglik, score, observed, observed if self.expected is self.observed else square(self.expected))
+
+
+def _plus(one: Array | None, other: Array | None) -> Array | None:
+    return None if one is None or other is None else one + other
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,10 @@ class Model:
         want : "value" (log-likelihood alone), "score" (score alone), "observed" or "expected"
             (log-likelihood, score and that information), "both"
         """
+        return rows.sum(self.part(theta, want), spans)
+
+    def part(self, theta: Array, want: str) -> Callable[[Block], Sums]:
+        """What `sums` adds up: the sums of one block."""
         body = self.network.at(theta)
         canonical = self.family.canonical and self.network.affine
 
@@ -126,7 +133,7 @@ class Model:
             expected = body.info(tape, w(local.expected)) if want in ("expected", "both") else None
             return Sums(loglik, score, observed, expected)
 
-        return rows.sum(part, spans)
+        return part
 
 
 def _times(weights: Array) -> Callable[[Array], Array]:

@@ -125,6 +125,7 @@ def test_own_functions_and_our_own_grammar():
     fit = gb.glm("low ~ twice(age) + site", ROWS, functions={"twice": lambda x: 2 * x})
     result = fit.to_statsmodels()
     np.testing.assert_allclose(result.predict(ROWS), fit.fittedvalues, rtol=1e-12)
+    pytest.importorskip("statsmodels", minversion="0.15", reason="older ones read the next formula as patsy does")
     fit, result = fitted("choices"), fitted("choices").to_statsmodels()
     assert result.model.exog_names == list(fit.names)
     assert "predict takes its columns, by position" in repr(result.written)

@@ -250,7 +250,7 @@ def test_plain_columns_are_never_copied():
     rows = design.encode(data)
     allocated = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert allocated < n // 4
+    assert allocated < 8 * n // 16  # a column would be 8 n; what code first loads is counted too
     assert np.shares_memory(rows.dense[0][0].values, data["x0"])
 
 

@@ -94,6 +94,52 @@ def test_a_level_that_the_subsample_hardly_knows_does_not_mislead() -> None:
     assert fit.converged and fit.distance_to_mle < 1e-9 and np.abs(fit.params).max() < 5
 
 
+TAILS: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = {
+    "t(3)": lambda random, size: random.standard_t(3, size),
+    "lognormal": lambda random, size: random.lognormal(0.0, 1.2, size),
+    "exponential": lambda random, size: random.exponential(size=size),
+    "few large": lambda random, size: random.normal(size=size) * np.where(np.arange(size[0]) % 7919, 1, 100)[:, None],
+}
+
+
+def same_errors(family: str, link: str, tails: str, n: int, seed: int) -> None:
+    """Few rows have much leverage, and the subsample does not show them: standard errors are still those of the end."""
+    random = np.random.default_rng(seed)
+    X = TAILS[tails](random, (n, 4))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    eta = np.clip(X @ (random.normal(size=4) * 0.25), -5, 2)
+    y = {
+        "binomial": lambda: random.binomial(1, 1 / (1 + np.exp(-eta))),
+        "poisson": lambda: random.poisson(np.exp(eta)),
+        "gamma": lambda: random.gamma(2.0, np.exp(eta) / 2.0),
+    }[family]()
+    fast, plain = both(lambda: gb.fit(X, y, family, link))
+    assert fast.outcome == plain.outcome == "converged"
+    assert (np.abs(fast.params - plain.params) / plain.bse).max() < 1e-9
+    assert np.abs(fast.bse / plain.bse - 1).max() < 1e-8
+
+
+def test_a_few_rows_with_much_leverage() -> None:
+    """Data on which an information corrected by what the subsample shows is off by 1e-7."""
+    random = np.random.default_rng(47)
+    X = random.standard_t(3, size=(60_000, 4))
+    eta = X @ (random.normal(size=4) * 0.25) - 2.0
+    y = (random.random(60_000) < 1 / (1 + np.exp(-eta))).astype(float)
+    fast, plain = both(lambda: gb.fit(X, y))
+    assert np.abs(fast.bse / plain.bse - 1).max() < 1e-8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [60_000, 200_000, 1_000_000])
+@pytest.mark.parametrize("tails", list(TAILS))
+@pytest.mark.parametrize(
+    ("family", "link"), [("binomial", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("gamma", "log")]
+)
+def test_errors_of_columns_with_heavy_tails(family: str, link: str, tails: str, n: int) -> None:
+    for seed in range(1 if n > 500_000 else 4):
+        same_errors(family, link, tails, n, seed)
+
+
 LONG = 300_000
 ORDERS = ("random", "by response", "by column", "by level")
 
