@@ -39,7 +39,7 @@ def rows_of(sample: Sample) -> Rows:
 
 
 def limits(
-    fit: Any, level: float, alpha: float | None, method: str, distribution: str | None, vcov: str | None
+    fit: Any, level: float | None, alpha: float | None, method: str, distribution: str | None, vcov: str | None
 ) -> pd.DataFrame:
     """Wald limits `conf_low, conf_high` by column."""
     if method != "wald":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.cautions import speak
 from glmnet_bridge.design import arguments, matrices, responses, samples
-from glmnet_bridge.errors import ArgumentError, DataError, FitError, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, FitError, check_flags, nearest
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting.estimates import Limits, estimate
 from glmnet_bridge.model import families, penalties
@@ -141,6 +141,7 @@ def glm(
     >>> fit.params.round(4).to_dict()
     {'Intercept': -0.7822, 'x': 0.398}
     """
+    check_flags(strict=strict, keep_data=keep_data)
     chosen = families.named(family, link)
     _only_log(chosen, exposure)
     recipe, sample = samples.learn(
@@ -241,6 +242,7 @@ def bridge(
     from glmnet_bridge.pairs import meet, shared
     from glmnet_bridge.readings import extended, family_of, read, wish
 
+    check_flags(strict=strict, keep_data=keep_data, progress=progress)
     wanted = wish(
         network, inputs, activation, train, start, False, functions,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
@@ -323,6 +325,7 @@ def network(
     """
     from glmnet_bridge.readings import extended, family_of, read, wish
 
+    check_flags(strict=strict, keep_data=keep_data, progress=progress)
     wanted = wish(
         network, inputs, activation, train, start, train is None, functions,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
@@ -337,8 +340,7 @@ def network(
     )  # fmt: skip
     if wanted.shared:
         kept, limits = data if keep_data else None, Limits(tol, max_steps)
-        fitted = _fitted(recipe.design.names, chosen, recipe, sample, penalty, start, limits, strict, kept)
-        return fitted
+        return _fitted(recipe.design.names, chosen, recipe, sample, penalty, start, limits, strict, kept)
     found = read(wanted, recipe, sample, chosen, penalties.given(penalty), data, glm=None).fit
     if strict and wanted.training is not None and not found.converged:
         raise FitError(found.estimate.note)
@@ -380,10 +382,10 @@ def fit(
     >>> fit.params.round(4).to_dict()
     {'Intercept': -0.7822, 'x': 0.398}
     """
+    check_flags(intercept=intercept, strict=strict)
     chosen = families.named(family, link)
     _only_log(chosen, exposure)
-    if not isinstance(intercept, bool):
-        raise ArgumentError(f"intercept={intercept!r}: give True or False.")
+    matrices.check_order(X, y, chosen.distribution.support == "binomial")
     source, index, found, named = matrices.as_source(X, names, intercept)
     if not source.n or not (intercept or found):
         raise DataError(f"X has no {'rows' if not source.n else 'columns, and there is no intercept'}.")

@@ -20,13 +20,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from glmnet_bridge import bridges
+from glmnet_bridge.data.files import table
 from glmnet_bridge.errors import ArgumentError, BridgeError, BridgeWarning, DataError, missing_extra
 from glmnet_bridge.fits import Fit
 
 OK, FAILED, NOT_CONVERGED = 0, 1, 3
+_EXTRAS = {name: name for name in ("keras", "onnx", "sklearn", "torch")}
+"""Packages whose models a pickle may hold, with the extra that brings each."""
 
 _DEMOS = (
     (
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A GLM from a formula and a table, and the neural network that it is.",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--version", action="version", version=f"glmnet-bridge {_version()}")
     verbs = parser.add_subparsers(dest="verb", required=True)
     demo = verbs.add_parser("demo", help="two real data sets, with an HTML report each")
     demo.add_argument("--out", default="demo", help="folder for the reports (default: demo)")
@@ -88,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     for each in verbs.choices.values():
         each.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
+
+
+def _version() -> str:
+    return str(sys.modules["glmnet_bridge"].__version__)
 
 
 def _read_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,34 +123,13 @@ def _model_arguments(parser: argparse.ArgumentParser, run: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def _table(path: str) -> pd.DataFrame:
-    """The data in a file.
-
-    Raises
-    ------
-    DataError
-        where the file is missing or cannot be read as what its name says
-    """
-    if path != "-" and not Path(path).is_file():
-        raise DataError(f"{path}: there is no such file.")
-    try:
-        if path.endswith((".parquet", ".pq")):
-            return pd.read_parquet(path)
-        source: Any = sys.stdin if path == "-" else path
-        return pd.read_csv(source, sep="\t" if path.endswith((".tsv", ".tab")) else ",")
-    except ImportError as error:
-        raise missing_extra("pyarrow", "parquet") from error
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({_said(error)}).") from error
-
-
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     names = ("family", "link", "trials", "prior_weights", "freq_weights", "offset", "exposure", "event", "base")
     return {name: getattr(options, name) for name in names}
 
 
 def _fit(options: argparse.Namespace) -> int:
-    fit = bridges.glm(options.formula, _table(options.data), **_given(options))
+    fit = bridges.glm(options.formula, table(options.data), **_given(options))
     _write(options, fit, fit)
     return _code(fit)
 
@@ -158,7 +143,7 @@ def _bridge(options: argparse.Namespace) -> int:
         raise ArgumentError("--epochs and --seed are for a network that is trained: add --train, such as --train sgd.")
     else:
         training = {}
-    bridge = bridges.bridge(options.formula, _table(options.data), **_given(options), **training)
+    bridge = bridges.bridge(options.formula, table(options.data), **_given(options), **training)
     _write(options, bridge, bridge.glm)
     return max(_code(bridge.glm), _code(bridge.network))
 
@@ -170,7 +155,7 @@ def _read(options: argparse.Namespace) -> int:
     inputs = options.inputs
     if inputs is not None and ("," in inputs or not any(mark in inputs for mark in "+*:(")):
         inputs = [name.strip() for name in inputs.split(",") if name.strip()]
-    bridge = bridges.bridge(options.formula, _table(options.data), network=network, inputs=inputs, **_given(options))
+    bridge = bridges.bridge(options.formula, table(options.data), network=network, inputs=inputs, **_given(options))
     _write(options, bridge, bridge.glm)
     return _code(bridge.glm)
 
@@ -190,14 +175,22 @@ def _model(path: str, trust: bool) -> Any:
         import joblib
     except ImportError as error:
         raise missing_extra("joblib", "sklearn") from error
-    return joblib.load(path)
+    try:
+        return joblib.load(path)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package in _EXTRAS:
+            raise missing_extra(package, _EXTRAS[package]) from error
+        raise DataError(f"{path} was made with the package {package!r}, which is not installed here.") from error
+    except Exception as error:  # what a pickle runs can fail in any way
+        raise DataError(f"{path}: cannot be loaded ({type(error).__name__}: {_said(error)}).") from error
 
 
 def _predict(options: argparse.Namespace) -> int:
     if options.kind not in ("mean", "link", "class"):
         raise ArgumentError(f"--kind {options.kind} is unknown; it is mean, link or class.")
-    fit = bridges.glm(options.formula, _table(options.data), **_given(options))
-    new = _table(options.new)
+    fit = bridges.glm(options.formula, table(options.data), **_given(options))
+    new = table(options.new)
     values = fit.predict(new, kind=options.kind)
     columns = {"": values} if values.ndim == 1 else {f"_{name}": column for name, column in values.items()}
     answer = new.assign(**{f"_{options.kind}{end}": column.to_numpy() for end, column in columns.items()})

@@ -78,13 +78,39 @@ def warn(message: str, kind: type[BridgeWarning]) -> None:
 
 
 def nearest(word: object, allowed: Iterable[object]) -> str:
-    """`" Did you mean 'x'?"` for the allowed word nearest to `word`, or an empty string."""
+    """`" Did you mean 'x'?"` for the allowed word nearest to `word`, or an empty string.
+
+    Numbers are not misspelt: 1 is no more meant by 1.5 than 15 is.
+    """
+    if _is_number(word):
+        return ""
     names = [str(name) for name in allowed]
     close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
     if not close:
         lower = {name.lower(): name for name in names}
         close = [lower[str(word).lower()]] if str(word).lower() in lower else []
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _is_number(word: object) -> bool:
+    try:
+        float(word if isinstance(word, str) else word.__float__())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        return False
+    return True
+
+
+def check_flags(**given: object) -> None:
+    """Arguments that are True or False.
+
+    Raises
+    ------
+    ArgumentError
+        for anything else, such as the text "yes"
+    """
+    for name, value in given.items():
+        if type(value).__name__ not in ("bool", "bool_"):  # numpy has one of its own, by either name
+            raise ArgumentError(f"{name}={value!r}: give True or False.")
 
 
 def listed(items: Sequence[object], most: int = 5) -> str:

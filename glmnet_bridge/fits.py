@@ -123,7 +123,7 @@ class Fit:
     def conf_int(
         self,
         *,
-        level: float = 0.95,
+        level: float | None = None,
         alpha: float | None = None,
         method: str = "wald",
         distribution: str | None = None,
@@ -133,7 +133,7 @@ class Fit:
 
         Parameters
         ----------
-        level, alpha : confidence level, or statsmodels' 1 - level
+        level, alpha : confidence level (0.95 by default), or statsmodels' 1 - level; one of the two
         method : "wald"
         distribution : "t" or "normal"; by default t where the dispersion is estimated, as the p-values
         vcov : "expected" or "observed" information, or "bayesian", as in `cov_params`

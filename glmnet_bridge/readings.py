@@ -230,7 +230,8 @@ def read(
         reference = glm.estimate.theta
     if wanted.from_glm:
         wanted = replace(wanted, start=_from_glm(model, rows_of(wide), glm))
-    found, sums = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference)
+    separated = glm is not None and wanted.own and model.network.plain and glm.estimate.outcome == "separated"
+    found, sums = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference, separated)
     return Reading(Fit(found, own, wide, data, foreign), union, fed, network, agreement, sums)
 
 
@@ -342,7 +343,13 @@ def _finite(theta: Array, entries: tuple[str, ...]) -> Array:
 
 
 def _estimate(
-    wanted: Wish, model: Model, rows: Rows, sample: Sample, rank: Rank | None, reference: Array | None
+    wanted: Wish,
+    model: Model,
+    rows: Rows,
+    sample: Sample,
+    rank: Rank | None,
+    reference: Array | None,
+    separated: bool,
 ) -> tuple[Estimate, Sums | None]:
     """The estimate at given or trained weights, with everything evaluated there; and `Reading.sums`."""
     start = None if wanted.start is None else weights(wanted.start, model.network.entries)
@@ -350,7 +357,9 @@ def _estimate(
     nobs = float(sample.n) if counted is None else float(counted.sum())
     trained = None
     if wanted.training is not None:
-        trained = descents.descend(model, rows, wanted.training, theta=start, reference=reference, nobs=nobs)
+        trained = descents.descend(
+            model, rows, wanted.training, theta=start, reference=reference, nobs=nobs, separated=separated
+        )
     elif start is None:
         raise ArgumentError(f"train=None evaluates the network at start=: give it, {model.network.parameters} numbers.")
     theta = start if trained is None else trained.theta

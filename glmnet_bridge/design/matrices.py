@@ -120,6 +120,40 @@ def beside(X: Any, value: Any) -> Any:
     return value if own else arguments.by_position(value)
 
 
+def check_order(X: Any, y: Any, counted: bool) -> None:
+    """Refuse a response and a table that are given in each other's place.
+
+    `counted` says whether a response of two columns can be successes and failures.
+
+    Raises
+    ------
+    ArgumentError
+        where X is one column and y is a table that is no response
+    """
+    single, table = _shape(X), _shape(y)
+    if single[1:] not in ((), (1,)) or len(table) != 2 or table[1] < 2 or single[0] != table[0]:
+        return
+    if table[1] == 2 and counted and _are_counts(y):
+        return
+    raise ArgumentError(
+        f"y has {table[1]} columns and X has {'one dimension' if len(single) == 1 else 'one column'}: they seem to "
+        "be swapped. Write fit(X, y), the table first and the response second."
+    )
+
+
+def _shape(table: Any) -> tuple[int, ...]:
+    try:
+        shape = np.shape(table)
+    except ValueError:  # a ragged list, which is refused by name later
+        return (0, 0, 0)
+    return shape if shape and not getattr(getattr(table, "dtype", None), "names", None) else (0, 0, 0)
+
+
+def _are_counts(table: Any) -> bool:
+    numbers = np.asarray(table)
+    return numbers.dtype.kind in "bui" or (numbers.dtype.kind == "f" and np.array_equal(numbers, np.rint(numbers)))
+
+
 def as_source(X: Any, names: Any, intercept: bool) -> tuple[Source, pd.Index, tuple[str, ...], bool]:
     """Numbers `(n, q)` as they lie, row labels, column names, and whether these are more than x1, x2, ..."""
     frame = _frame(X)

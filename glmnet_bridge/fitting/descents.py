@@ -72,6 +72,7 @@ def descend(
     theta: Array | None = None,
     reference: Array | None = None,
     nobs: float | None = None,
+    separated: bool = False,
 ) -> Descent:
     """Train the network of `model` on `rows`.
 
@@ -84,6 +85,7 @@ def descend(
     reference : (P,) the optimum on all rows, if it is known: distances are then measured to it
         exactly; without it by one Newton step, on the rows trained on
     nobs : number of observations, for the dispersion; rows by default
+    separated : whether it is known that the data are, and that no weights are the optimum
 
     Returns
     -------
@@ -116,7 +118,7 @@ def descend(
             None if reference is None else reference_at(_loss(model, own, nobs, rows.n), reference),
         )
         outcome = _follow(diary, first, learning)
-        end = _ending(diary, outcome, learning)
+        end = replace(_ending(diary, outcome, learning), separated=separated)
     said = verdicts.sentence(end)
     if end.outcome != "converged":
         warn(said, ConvergenceWarning)

@@ -114,18 +114,26 @@ def quantile(level: float, residual_df: float | None) -> float:
     return float(scipy.special.ndtri(upper) if residual_df is None else scipy.special.stdtrit(residual_df, upper))
 
 
-def confidence_level(level: float, alpha: float | None) -> float:
-    """The level that `level=` or statsmodels' `alpha=` asks for.
+def confidence_level(level: float | None, alpha: float | None = None) -> float:
+    """The level that `level=` or statsmodels' `alpha=` asks for; 0.95 where neither does.
 
     Raises
     ------
     ArgumentError
-        for a level outside (0, 1)
+        for a level outside (0, 1), or two that differ
     """
-    chosen: object = level
+    chosen: object = 0.95 if level is None and alpha is None else level
     if alpha is not None:
         chosen = 1.0 - alpha if isinstance(alpha, int | float | np.number) else alpha
     if not (isinstance(chosen, int | float | np.number) and 0.0 < chosen < 1.0):
         what = f"level={level!r}" if alpha is None else f"alpha={alpha!r}"
         raise ArgumentError(f"{what}: give a number between 0 and 1, such as level=0.95.")
+    if (
+        level is not None
+        and alpha is not None
+        and not (isinstance(level, int | float | np.number) and np.isclose(level, chosen, rtol=0.0, atol=1e-9))
+    ):
+        raise ArgumentError(
+            f"level={level!r} and alpha={alpha!r} contradict each other: alpha is 1 - level. Give one of them."
+        )
     return float(chosen)

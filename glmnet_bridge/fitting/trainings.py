@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from glmnet_bridge.errors import ArgumentError, listed, nearest
+from glmnet_bridge.errors import ArgumentError, check_flags, listed, nearest
 
 Array = np.ndarray
 RandomState = int | np.random.Generator | np.random.SeedSequence | None
@@ -150,6 +150,7 @@ def training(
     >>> training("adam", batch_size=16, random_state=1).epochs
     50
     """
+    check_flags(progress=progress)
     chosen = _method(method)
     if not chosen.batches and batch_size is not None:
         raise _refused("batch_size", batch_size, f"{chosen.name} reads all rows at every step", "sgd or adam")
@@ -171,7 +172,7 @@ def training(
         patience=None if patience is None else _whole("patience", patience, 1),
         tol=_number("tol", tol, 0.0, 1.0),
         random_state=_random_state(random_state),
-        progress=_flag("progress", progress),
+        progress=bool(progress),
         start=_start(start),
     )
 
@@ -229,12 +230,6 @@ def _momentum(value: object) -> float:
     if not plain or not 0.0 <= float(value) < 1.0:  # type: ignore[arg-type]
         raise ArgumentError(f"momentum={value!r}: give a number from 0 to below 1, such as 0.9.")
     return float(value)  # type: ignore[arg-type]
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise ArgumentError(f"{name}={value!r}: give True or False.")
-    return bool(value)
 
 
 def _random_state(value: Any) -> RandomState:

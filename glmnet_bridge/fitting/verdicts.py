@@ -26,6 +26,7 @@ class Ending:
     rate : a learning rate that would do, or nan
     partial : whether the optimum is that of the rows trained on alone
     suspicious : whether the weights may be on their way to infinity
+    separated : whether the data are known to be separated, so that they are
     """
 
     outcome: str
@@ -38,6 +39,7 @@ class Ending:
     rate: float = np.nan
     partial: bool = False
     suspicious: bool = False
+    separated: bool = False
 
     @property
     def last(self) -> int:
@@ -78,7 +80,7 @@ def _stalled(end: Ending) -> bool:
 
 
 def _where(end: Ending) -> str:
-    if end.suspicious:
+    if end.suspicious or end.separated:
         return "."
     if np.isnan(end.gap.distance):
         if len(end.gap.each) > WIDE:
@@ -98,7 +100,7 @@ def _advice(end: Ending) -> str:
     exact = "" if not affine and training.method == "lbfgs" else f", or use {'IRLS' if affine else 'lbfgs'}"
     if end.outcome == "diverged":
         return f"Try learning_rate={end.rate:.1g}." if np.isfinite(end.rate) else ""
-    if end.suspicious or end.outcome == "converged":
+    if end.suspicious or end.separated or end.outcome == "converged":
         return ""
     if end.outcome == "early stop":
         return f"Stopping early shrinks weights like a penalty; for the maximum leave patience out{exact}."
@@ -122,6 +124,12 @@ def _unsettled(end: Ending) -> str:
 
 
 def _escaping(end: Ending) -> str:
+    if end.separated and end.outcome != "diverged":
+        return (
+            "The data are separated, so that there is no finite optimum: the longer the training, the larger the "
+            "weights. Merge or drop what separates the data, or add a penalty, such as "
+            "penalty=gb.penalties.ridge(1, intercept=True)."
+        )
     if not end.suspicious:
         return ""
     return (

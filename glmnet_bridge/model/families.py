@@ -323,25 +323,37 @@ def named(family: object, link: object = None) -> Family:
     Raises
     ------
     ArgumentError
-        for an unknown family or link, with the list of those that exist
+        for an unknown family or link, with the list of those that exist, and for a link beside a family
+        that has another one, unless that is its default (which nobody may have asked for)
     """
     maker = getattr(family, "__name__", "")
     if maker in DISTRIBUTIONS and getattr(family, "__module__", "") == __name__:
         family = maker
     if isinstance(family, Family):
-        return family if link is None else _family(family.name, _spelt(link))
+        return family if link is None else _relinked(family, link)
     if isinstance(family, str):
         return _family(_spelt(family), None if link is None else _spelt(link))
     kind = type(family) if not isinstance(family, type) else family
     if kind.__module__.startswith("statsmodels."):
         own = getattr(family, "link", None) if not isinstance(family, type) else None
-        chosen = link if link is not None else own
-        return _family(_spelt(kind.__name__), None if chosen is None else _spelt(chosen))
+        found = _family(_spelt(kind.__name__), None if own is None else _spelt(own))
+        return found if link is None else _relinked(found, link)
     shown = repr(family) if isinstance(family, (int, float, type(None))) else f"a {type(family).__name__}"
     raise ArgumentError(
         f"family is {shown}, which is not understood. Give a name ({', '.join(DISTRIBUTIONS)}), "
         "gb.families.poisson() or one of its siblings, or a statsmodels family object."
     )
+
+
+def _relinked(family: Family, link: object) -> Family:
+    """The family with this link, which must not contradict one that was chosen with the family."""
+    other, own = _family(family.name, _spelt(link)), family.link.name
+    if own not in (other.link.name, family.distribution.canonical):
+        raise ArgumentError(
+            f"family= has the link {own!r} and link= says {other.link.name!r}: leave link= out, or give "
+            f"family={family.name!r}."
+        )
+    return other
 
 
 def _spelt(word: object) -> str:

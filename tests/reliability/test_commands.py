@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 FAILED = {
     "c_missing_file": (["fit", "no.csv", "y ~ x1"], ["no.csv", "no such file"]),
-    "c_folder": (["fit", ".", "y ~ x1"], ["no such file"]),
+    "c_folder": (["fit", ".", "y ~ x1"], ["is a folder"]),
     "c_empty_file": (["fit", "empty.csv", "y ~ x1"], ["empty.csv", "cannot be read"]),
     "c_header_only": (["fit", "header.csv", "y ~ x1"], ["no rows"]),
     "c_ragged": (["fit", "ragged.csv", "y ~ x1"], ["ragged.csv", "line 3"]),
