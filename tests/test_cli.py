@@ -7,11 +7,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from references import cases
 
+import glmnet_bridge
 from glmnet_bridge.cli import main
 
 BIRTHS = str(cases.HERE / "data" / "birthwt.csv")
@@ -139,3 +141,55 @@ def test_the_installed_command_runs_the_demo(tmp_path: Path) -> None:
     )
     assert "rate_marriage" in done.stdout and "Report: " in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"fair.html", "star98.html"}
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"glmnet-bridge {glmnet_bridge.__version__}\n"
+
+
+class Unpickled:
+    """Fails where it is loaded, as a model whose package is missing does."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _fail, (type(self.error), self.error.args, getattr(self.error, "name", None))
+
+
+def _fail(kind: Any, said: tuple[Any, ...], name: str | None) -> None:
+    raise kind(*said) if name is None else kind(*said, name=name)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModuleNotFoundError("no", name="sklearn.linear_model"), 'pip install "glmnet_bridge[sklearn]"'),
+        (ModuleNotFoundError("no", name="xgboost"), "made with the package 'xgboost', which is not installed"),
+        (KeyError("coef"), "cannot be loaded (KeyError: 'coef')"),
+    ],
+)
+def test_pickles_that_cannot_be_loaded(
+    error: Exception, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joblib = pytest.importorskip("joblib")
+    path = str(tmp_path / "model.joblib")
+    joblib.dump(Unpickled(error), path)
+    assert main(["read", path, BIRTHS, "low ~ age", "--trust"]) == 1
+    out = capsys.readouterr()
+    assert out.out == "" and said in out.err and out.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("ending", "extra"), [("pt", "torch"), ("onnx", "onnx")])
+def test_read_names_the_extra(
+    ending: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"model.{ending}"
+    path.write_bytes(b"")
+    monkeypatch.setitem(sys.modules, extra, None)
+    assert main(["read", str(path), BIRTHS, "low ~ age"]) == 1
+    err = capsys.readouterr().err
+    assert f'pip install "glmnet_bridge[{extra}]"' in err and err.count("\n") == 1

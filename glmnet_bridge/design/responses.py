@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, missing, refuse_lost_digits, rows_where
-from glmnet_bridge.design import arguments, classes, events
+from glmnet_bridge.design import arguments, classes, events, typos
 from glmnet_bridge.design.events import Level
 from glmnet_bridge.design.expressions import Expression, build
 from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed, warn
@@ -170,6 +170,7 @@ def learn(
     parts = tuple(expressions)
     _check_arguments(parts, support, event, base, trials)
     raw = _evaluated(parts, values, index)
+    typos.check_levels([part.code for part in parts], values)
     if support == "classes":
         levels, unused = classes.classes_of(raw[0], parts[0].code, index)
         least = classes.chosen_base(base, levels, parts[0].code)
