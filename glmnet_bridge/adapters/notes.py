@@ -6,13 +6,16 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.data.rows import Rows
-from glmnet_bridge.errors import listed
+from glmnet_bridge.errors import ReadError, listed
 from glmnet_bridge.mapping.inputs import Asked
 from glmnet_bridge.mapping.raws import Raws, own_names
 from glmnet_bridge.model.families import Family
+
+SOME = 10_000  # rows on which an input is compared with the offset
 
 
 def noted(foreign: Foreign, asked: Asked, raws: Raws, columns: Collection[str], family: Family, rows: Rows) -> Foreign:
@@ -24,7 +27,13 @@ def noted(foreign: Foreign, asked: Asked, raws: Raws, columns: Collection[str], 
     asked : what the caller says of the inputs
     columns : of the frame
     family, rows : of the formula
+
+    Raises
+    ------
+    ReadError
+        where the network is fed the formula's offset, which would count twice
     """
+    _refuse_offset(foreign, raws, rows)
     told = (
         _order(foreign, raws) if asked.nothing and not own_names(foreign.intake, columns) else "",
         _mean_of_two(foreign, family, rows),
@@ -32,6 +41,24 @@ def noted(foreign: Foreign, asked: Asked, raws: Raws, columns: Collection[str], 
     )
     found = (*foreign.folded, *foreign.schooling.notes, *(note for note in told if note))
     return replace(foreign, folded=tuple(dict.fromkeys(found)))
+
+
+def _refuse_offset(foreign: Foreign, raws: Raws, rows: Rows) -> None:
+    """An input that is the offset, but for a constant: the network's output holds it already."""
+    if rows.offset is None:
+        return
+    some = min(rows.n, SOME)
+    offset = rows.offset[:some]
+    plain = {feature.sources[0] for feature in foreign.intake.features if feature.plain}
+    table = raws.table(0, some)
+    for at in sorted(plain):
+        column = pd.to_numeric(table.iloc[:, at], errors="coerce").to_numpy(dtype=float)
+        apart = offset - column[:, None]
+        if np.ptp(column) > 0 and np.ptp(apart) <= 1e-6 * np.ptp(column):
+            raise ReadError(
+                f"The network is fed {foreign.intake.names[at]!r}, which is the formula's offset too: it would count "
+                "twice. Leave the offset out of the formula (or offset=); the map then shows the input as a term."
+            )
 
 
 def _order(foreign: Foreign, raws: Raws) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.adapters.wirings import Wire, Wiring
+from glmnet_bridge.design.expressions import syntax
 from glmnet_bridge.errors import ReadError
 from glmnet_bridge.mapping.features import Feature
 
@@ -126,10 +127,9 @@ def _read(
 
 def _names(code: str, known: Collection[str] | None) -> list[str]:
     """The columns that a factor reads: what it names, but for functions and modules."""
-    tree = ast.parse(code, mode="eval")
     skipped: set[int] = set()
     found = []
-    for node in ast.walk(tree):
+    for node in ast.walk(syntax(code)):
         if isinstance(node, ast.Call):
             skipped.add(id(node.func))
             if isinstance(node.func, ast.Name) and node.func.id == "Q":

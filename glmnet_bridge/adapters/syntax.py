@@ -16,6 +16,7 @@ from glmnet_bridge.adapters.listings import Listing, pieces
 from glmnet_bridge.design.calls import call_name
 from glmnet_bridge.design.codings import Learnt
 from glmnet_bridge.design.designs import Design
+from glmnet_bridge.design.expressions import syntax
 from glmnet_bridge.design.functions import BARE, CONSTANTS, ufunc
 from glmnet_bridge.design.nodes import is_numpy
 from glmnet_bridge.design.transforms import STATEFUL, Centred, CyclicSpline, Standardised, TensorProduct
@@ -37,8 +38,7 @@ _TRUTH = frozenset(("logical_and", "logical_or", "logical_not", *COMPARISONS.val
 def factor_step(listing: Listing, design: Design, learnt: Learnt) -> int:
     """The step of one factor: its numbers, or the indicators of its levels."""
     reader = _Reader(listing, design)
-    tree = ast.parse(learnt.expression.code, mode="eval").body
-    at = reader.step(tree)
+    at = reader.step(syntax(learnt.expression.code))
     if not learnt.categorical:
         return listing.number(at)
     return listing.step("levels", (at,), tuple(learnt.levels), len(learnt.levels))

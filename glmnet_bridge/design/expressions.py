@@ -121,7 +121,7 @@ def build(
     if code.isidentifier():
         return Expression(code, frozenset([code]), None, (), code, (), {}, column(code))
     builder = Builder(code, check_functions(functions), _TABLE, learn)
-    tree = _syntax(code)
+    tree = syntax(code)
     word = call_name(tree)
     if word in forms and isinstance(tree, ast.Call):
         return _form(builder, tree, str(word))
@@ -141,8 +141,10 @@ def build(
 # --- reading ------------------------------------------------------------------------------
 
 
-def _syntax(code: str) -> ast.expr:
-    """The syntax tree, of bounded depth: what follows walks it recursively."""
+def syntax(code: str) -> ast.expr:
+    """The syntax tree, of bounded depth: what follows walks it recursively. `class` alone is a column."""
+    if code.isidentifier():
+        return ast.Name(code, ast.Load())
     try:
         tree = ast.parse(code, mode="eval").body
     except (RecursionError, MemoryError) as error:

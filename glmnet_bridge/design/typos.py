@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from glmnet_bridge.data.frames import ColumnValues
+from glmnet_bridge.design.expressions import syntax
 from glmnet_bridge.errors import FormulaWarning, listed, nearest, warn
 
 
@@ -24,7 +25,7 @@ def check_levels(codes: Sequence[str], values: Mapping[str, ColumnValues]) -> No
     values : the columns that they read
     """
     for code in codes:
-        for name, level in _compared(ast.parse(code, mode="eval")):
+        for name, level in _compared(syntax(code)):
             column = values.get(name)
             if not isinstance(column, pd.Categorical):
                 continue

@@ -179,3 +179,18 @@ def test_our_own_regressor_is_read_and_formulas_are_fits_already():
             recognition.read(given)
     with pytest.raises(ReadError, match="was not fitted"):
         recognition.read(GLMClassifier())
+
+
+@pytest.mark.parametrize("offset", ["logex", "logex + 2.5"])
+def test_an_offset_that_the_network_is_fed_would_count_twice(offset):
+    """Whether the network learnt its weight or not: its output holds it."""
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression
+
+    frame = FRAME.assign(logex=np.log(1.0 + FRAME.dose))
+    model = LogisticRegression().fit(frame[["age", "logex"]], frame.low)
+    with pytest.raises(ReadError, match=r"fed 'logex', which is the formula's offset too: it would count twice"):
+        gb.bridge("low ~ age", frame, network=model, offset=offset)
+    other = gb.bridge("low ~ age", frame.assign(more=frame.lwt / 100), network=model, offset="more")
+    eta = model.decision_function(frame[["age", "logex"]]) + frame.lwt / 100
+    np.testing.assert_allclose(other.network.predict(kind="link"), eta, rtol=1e-10)
