@@ -12,17 +12,17 @@ from pathlib import Path
 # a package, and the modules that import it
 MODULES = {
     "glum": ["tests/adapters/cases_glum.py"],
-    "keras": ["tests/adapters/cases_keras.py", "glmnet_bridge/adapters/keras_losses.py"],
+    "keras": ["tests/adapters/cases_keras.py", "glmnet_bridge/adapters/keras/losses.py"],
     "onnx": ["tests/adapters/cases_onnx.py"],
     "skl2onnx": ["tests/adapters/cases_onnx.py"],
     "sklearn": [
         "glmnet_bridge/sklearn.py",
-        "glmnet_bridge/adapters/sklearn_designs.py",
+        "glmnet_bridge/adapters/sklearn/designs.py",
         "tests/adapters/cases_sklearn.py",
         "tests/adapters/test_sklearn.py",
     ],
     "torch": [
-        "glmnet_bridge/adapters/torch_modules.py",
+        "glmnet_bridge/adapters/torch/modules.py",
         "tests/adapters/cases_onnx.py",
         "tests/adapters/cases_torch.py",
     ],

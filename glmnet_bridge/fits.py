@@ -51,7 +51,7 @@ def _labels(names: tuple[str, ...]) -> pd.Index:
 
 def _writers(package: str) -> Any:
     """What writes for another package, loaded on use."""
-    return importlib.import_module(f"glmnet_bridge.adapters.{package}_writers")
+    return importlib.import_module(f"glmnet_bridge.adapters.{package}.writers")
 
 
 @dataclass(frozen=True, eq=False)

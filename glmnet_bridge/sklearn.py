@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import bridges
-from glmnet_bridge.adapters.sklearn_designs import DesignTransformer as DesignTransformer
+from glmnet_bridge.adapters.sklearn.designs import DesignTransformer as DesignTransformer
 from glmnet_bridge.errors import ArgumentError, missing_extra
 from glmnet_bridge.model import penalties
 

@@ -75,9 +75,9 @@ FILE_LINES, FUNCTION_LINES, METHODS, FIELDS = 450, 60, 15, 12
 # Who imports this module wants that package.
 INTERFACES = {
     "glmnet_bridge.sklearn": "sklearn",
-    "glmnet_bridge.adapters.keras_losses": "keras",
-    "glmnet_bridge.adapters.sklearn_designs": "sklearn",
-    "glmnet_bridge.adapters.torch_modules": "torch",
+    "glmnet_bridge.adapters.keras.losses": "keras",
+    "glmnet_bridge.adapters.sklearn.designs": "sklearn",
+    "glmnet_bridge.adapters.torch.modules": "torch",
 }
 # A solver's loop is easier to follow in one piece: one function, named here, may be longer.
 SOLVER_LOOP: frozenset[str] = frozenset()

@@ -14,23 +14,23 @@ from glmnet_bridge.errors import ArgumentError
 
 # the package of a model's type (or of one that it inherits from), and the module that reads it
 READERS: dict[str, str] = {
-    "glum": "glum_",
-    "sklearn": "sklearn_",
-    "statsmodels": "statsmodels_",
-    "onnx": "onnx_",
-    "onnxruntime": "onnx_",
-    "torch": "torch_",
-    "keras": "keras_",
+    "glum": "glum.readers",
+    "sklearn": "sklearn.readers",
+    "statsmodels": "statsmodels.readers",
+    "onnx": "onnx.readers",
+    "onnxruntime": "onnx.readers",
+    "torch": "torch.readers",
+    "keras": "keras.readers",
 }
 # what reads a model that was written here and still says how it is fed
-WRITTEN = "written_"
+WRITTEN = "writing.readers"
 # the ending of a file, and the module that reads it
 FILES: dict[str, str] = {
-    ".keras": "keras_files",
-    ".onnx": "onnx_",
-    ".safetensors": "weights",
-    ".pt": "weights",
-    ".pth": "weights",
+    ".keras": "keras.files",
+    ".onnx": "onnx.readers",
+    ".safetensors": "tensors.readers",
+    ".pt": "tensors.readers",
+    ".pth": "tensors.readers",
 }
 
 
@@ -41,7 +41,7 @@ def reader(model: Any) -> str | None:
     if isinstance(model, str | os.PathLike):
         return FILES.get(Path(model).suffix.lower())
     if isinstance(model, tuple | Mapping) and len(model):
-        return "weights"
+        return "tensors.readers"
     for kind in type(model).__mro__:
         found = READERS.get(kind.__module__.split(".")[0])
         if found is not None:
@@ -54,7 +54,7 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
 
     Parameters
     ----------
-    model : of a package in `READERS`, the path of a file that ends as in `FILES`, or weights (see `weights`)
+    model : of a package in `READERS`, the path of a file that ends as in `FILES`, or weights (see `tensors.readers`)
     options : what a model may not say itself, by name; each reader is told what it takes: `widths` (how many
         inputs the caller names, in all or by the network's input)
 

@@ -22,8 +22,9 @@ from adapters.cases_keras import CODED, compiled, dense, entry, keras, layers, p
 from adapters.kit import FRAME
 
 import glmnet_bridge as gb
-from glmnet_bridge.adapters import keras_numbers, recognition
-from glmnet_bridge.adapters.keras_layers import LAYERS
+from glmnet_bridge.adapters import recognition
+from glmnet_bridge.adapters.keras import numbers
+from glmnet_bridge.adapters.keras.layers import LAYERS
 from glmnet_bridge.errors import ArgumentError, DataError, ReadError
 
 FORMULA = "low ~ age + lwt"
@@ -99,7 +100,7 @@ print(repr(found.table.as_glm.dropna().tolist()))
 
 
 def test_every_layer_is_computed_by_numpy_too():
-    assert set(keras_numbers.NUMBERS) | {"Normalization"} == set(LAYERS)
+    assert set(numbers.NUMBERS) | {"Normalization"} == set(LAYERS)
 
 
 # --- the model is left as it was -------------------------------------------------------------

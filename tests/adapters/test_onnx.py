@@ -7,7 +7,7 @@ import pytest
 from adapters.kit import FRAME
 
 import glmnet_bridge as gb
-from glmnet_bridge.adapters import onnx_graphs
+from glmnet_bridge.adapters.onnx import graphs
 from glmnet_bridge.adapters.recognition import read
 from glmnet_bridge.errors import ArgumentError, ReadError
 
@@ -63,7 +63,7 @@ def test_a_file_of_another_kind_is_named(tmp_path):
 
 
 def test_without_onnxruntime_the_reference_evaluator_runs_the_model(monkeypatch):
-    monkeypatch.setattr(onnx_graphs.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(graphs.importlib.util, "find_spec", lambda name: None)
     case = cases.columns()
     bridge = gb.bridge(case.formula, case.frame, network=case.network)
     assert max(bridge.agreement.rows, bridge.agreement.random) <= 1e-12

@@ -11,7 +11,8 @@ from adapters.formulas import ALL, FORMULAS, ROWS, fitted
 from adapters.kit import FRAME
 
 import glmnet_bridge as gb
-from glmnet_bridge.adapters import exports, onnx_steps
+from glmnet_bridge.adapters.onnx import steps
+from glmnet_bridge.adapters.writing import exports
 from glmnet_bridge.errors import AliasWarning, ArgumentError, FitError, SeparationWarning
 from glmnet_bridge.model.families import LINKS
 
@@ -121,7 +122,7 @@ def test_aliased_terms_are_written_as_nothing():
     assert terms["I(age + lwt)"] is None
 
 
-@pytest.mark.parametrize("link", onnx_steps.LINKS)
+@pytest.mark.parametrize("link", steps.LINKS)
 def test_links_hold_in_the_tails(link):
     """Relative precision where the mean is next to nothing, against the family's own."""
     eta = np.concatenate([-np.logspace(-3, 2.5, 60)[::-1], np.logspace(-3, 2.5, 60)])
@@ -131,8 +132,8 @@ def test_links_hold_in_the_tails(link):
         eta = eta[np.abs(eta) < 300]
     if link == "probit":
         eta = eta[np.abs(eta) < 37]
-    builder = onnx_steps.Builder(onnx)
-    onnx_steps.write_link(builder, link, "eta", "mean")
+    builder = steps.Builder(onnx)
+    steps.write_link(builder, link, "eta", "mean")
     info = onnx.helper.make_tensor_value_info
     made = onnx.helper.make_graph(
         builder.nodes, "link", [info("eta", 11, ["n", 1])], [info("mean", 11, ["n", 1])], [*builder.constants.values()]
@@ -174,7 +175,7 @@ def test_what_is_no_glm_of_raw_columns_is_refused():
 
 def test_a_graph_that_differs_is_not_handed_over(monkeypatch):
     """The proof is a proof: a wrong link does not pass."""
-    monkeypatch.setitem(onnx_steps.LINKS, "logit", onnx_steps.LINKS["probit"])
+    monkeypatch.setitem(steps.LINKS, "logit", steps.LINKS["probit"])
     with pytest.raises(FitError, match="differs from the fit"):
         gb.glm("low ~ age", ROWS).to_onnx()
 

@@ -18,7 +18,9 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 import glmnet_bridge as gb  # noqa: E402
-from glmnet_bridge.adapters import tensor_files, torch_, weights  # noqa: E402
+from glmnet_bridge.adapters.tensors import files  # noqa: E402
+from glmnet_bridge.adapters.tensors import readers as weights  # noqa: E402
+from glmnet_bridge.adapters.torch import readers  # noqa: E402
 from glmnet_bridge.errors import ArgumentError, DataError, ReadError  # noqa: E402
 
 
@@ -44,7 +46,7 @@ def agreement(module: nn.Module, rows: int = 50, codes: tuple[int, ...] = ()) ->
     """Largest difference between a module in double precision and its reading, on random rows."""
     from glmnet_bridge.adapters.agreements import _apart
 
-    foreign = torch_.read(module.double())
+    foreign = readers.read(module.double())
     draw = np.random.default_rng(0)
     table = {name: draw.normal(size=rows) for name in foreign.intake.names}
     for place in codes:
@@ -120,7 +122,7 @@ def test_embeddings_by_function_padding_and_slices():
     model = net(lambda self, x: self.a(self.e(x[:, 0].long())), e=padded, a=linear(2))
     assert agreement(model, codes=(0,)) < 1e-13
     # the row that training leaves as it is has no place in theta
-    assert not [name for name in torch_.read(model).network.entries if name.startswith("e.weight[1")]
+    assert not [name for name in readers.read(model).network.entries if name.startswith("e.weight[1")]
 
 
 def test_export_reads_the_same_operations():
@@ -133,13 +135,13 @@ def test_export_reads_the_same_operations():
 
     model = net(forward, n=nn.BatchNorm1d(3), e=nn.Embedding(3, 2), a=linear(4, 2), w=parameter(2, 3))
     assert agreement(model, codes=(2,)) < 1e-13
-    entries = torch_.read(model).network.entries
+    entries = readers.read(model).network.entries
     assert entries[:2] == ("n.weight[0]", "n.weight[1]") and "e.weight[2, 1]" in entries and "w[1, 2]" in entries
 
 
 def test_names_are_paths_of_the_module():
     model = nn.Sequential(nn.Sequential(linear(2, 2)), nn.Tanh(), linear(2))
-    foreign = torch_.read(model)
+    foreign = readers.read(model)
     assert foreign.kind == "PyTorch Sequential"
     assert foreign.intake.names == ("input 1", "input 2")
     assert foreign.network.entries[:6] == (
@@ -152,22 +154,22 @@ def test_names_are_paths_of_the_module():
 def test_what_is_folded_is_said():
     model = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.3), linear(3, 2), linear(2))
     model[2].weight.requires_grad_(False)
-    folded = torch_.read(model).folded
+    folded = readers.read(model).folded
     assert folded[0].startswith("Layer '0' (BatchNorm1d) in inference mode: its running moments are taken as fixed")
     assert folded[1] == (
         "Layer '1' (Dropout) is the identity at inference; in training it is a penalty without GLM counterpart."
     )
     assert folded[2] == "2.weight is frozen (requires_grad=False) and taken as fixed numbers."
-    assert "2.bias[1]" in torch_.read(model).network.entries
-    assert not [name for name in torch_.read(model).network.entries if name.startswith("2.weight")]
+    assert "2.bias[1]" in readers.read(model).network.entries
+    assert not [name for name in readers.read(model).network.entries if name.startswith("2.weight")]
 
 
 def test_a_module_with_nothing_trainable_is_read_all_the_same():
     model = linear().requires_grad_(False)
-    assert torch_.read(model).folded == (
+    assert readers.read(model).folded == (
         "No parameter is trainable (requires_grad=False everywhere); all are read as weights all the same.",
     )
-    assert len(torch_.read(model).theta) == 4
+    assert len(readers.read(model).theta) == 4
 
 
 def test_the_module_is_left_as_it_was():
@@ -196,30 +198,30 @@ def test_half_precision_is_read_within_its_own_rounding():
 
 def test_widths_are_found_from_what_is_applied():
     slices = net(lambda self, x: self.a(x[:, :3]) + self.b(x[:, 3:]), a=linear(3), b=linear(2))
-    assert len(torch_.read(slices).intake.names) == 5
+    assert len(readers.read(slices).intake.names) == 5
     unread = net(lambda self, x: self.a(x[:, 1:3]), a=linear(2))
-    assert len(torch_.read(unread).intake.names) == 3
+    assert len(readers.read(unread).intake.names) == 3
     joined = net(
         lambda self, x, c: self.a(torch.cat([x, self.e(c).squeeze(1)], 1)), "x, c", a=linear(6), e=nn.Embedding(9, 2)
     )
-    assert torch_.read(joined).intake.groups == (("x", 4), ("c", 1))
+    assert readers.read(joined).intake.groups == (("x", 4), ("c", 1))
     gains = net(lambda self, x: (x * self.w).sum(1), w=parameter(4))
-    assert len(torch_.read(gains).intake.names) == 4
+    assert len(readers.read(gains).intake.names) == 4
 
 
 def test_a_width_that_nothing_says_is_asked_for():
     last = net(lambda self, x: self.a(x[:, :3]) + self.e(x[:, -1].long()), a=linear(3), e=nn.Embedding(3, 1))
     with pytest.raises(ReadError, match=r"The input has no width that the module says: 3, 4 would all do.*inputs="):
-        torch_.read(last)
-    assert len(torch_.read(last, 4).intake.names) == len(torch_.read(last, {"x": 4}).intake.names) == 4
+        readers.read(last)
+    assert len(readers.read(last, 4).intake.names) == len(readers.read(last, {"x": 4}).intake.names) == 4
     br = gb.bridge(
         "low ~ age + dose + smoke + arm", FRAME, network=last.double(), inputs=["age", "dose", "smoke", "arm"]
     )
     assert br.foreign.intake.groups == (("x", 4),)
     both = net(lambda self, a, b: self.f(torch.cat([a, b], 1)), "a, b", f=linear(5))
     with pytest.raises(ReadError, match=r"Inputs a, b have no width.*inputs=\{'a': \[...\], 'b': \[...\]\}"):
-        torch_.read(both)
-    assert torch_.read(both, {"a": 2, "b": 3}).intake.groups == (("a", 2), ("b", 3))
+        readers.read(both)
+    assert readers.read(both, {"a": 2, "b": 3}).intake.groups == (("a", 2), ("b", 3))
 
 
 def test_several_inputs_are_given_by_name():
@@ -275,7 +277,7 @@ def test_the_family_is_the_callers_to_say():
         gb.bridge("visits ~ age + dose", FRAME, network=rates)
     with pytest.raises(ReadError, match="ends in sigmoid, but the log link"):
         gb.bridge("visits ~ age + dose", FRAME, "poisson", network=nn.Sequential(linear(2), nn.Sigmoid()))
-    assert torch_.read(ends).schooling.loss == ""
+    assert readers.read(ends).schooling.loss == ""
 
 
 def test_a_softmax_over_one_unit_is_refused():
@@ -400,7 +402,7 @@ REFUSED = {
 def test_what_cannot_be_read_is_refused_by_name(name):
     module, words = REFUSED[name]
     with pytest.raises(ReadError, match=words):
-        torch_.read(module)
+        readers.read(module)
 
 
 class Decides(nn.Module):
@@ -423,13 +425,13 @@ class Assigns(Decides):
 
 def test_a_forward_that_decides_by_its_inputs_is_refused_with_its_line(capfd):
     with pytest.raises(ReadError, match=r"another way for other inputs.*line \d+ of test_torch.py: if x.mean\(\) > 0:"):
-        torch_.read(Decides())
+        readers.read(Decides())
     assert capfd.readouterr().err == ""
 
 
 def test_an_assignment_to_some_columns_is_refused():
     with pytest.raises(ReadError, match="fill_|copy_|setitem"):
-        torch_.read(Assigns())
+        readers.read(Assigns())
 
 
 def test_a_forward_that_changes_its_inputs_in_place_changes_a_copy():
@@ -447,9 +449,9 @@ def test_a_scripted_module_says_what_to_give():
         warnings.simplefilter("ignore")
         scripted = torch.jit.script(nn.Sequential(linear()))
     with pytest.raises(ReadError, match=r"TorchScript module.*network=\(module, scripted.state_dict\(\)\)"):
-        torch_.read(scripted)
+        readers.read(scripted)
     plain = nn.Sequential(linear())
-    assert torch_.read_with(plain, scripted.state_dict()).network.parameters == 4
+    assert readers.read_with(plain, scripted.state_dict()).network.parameters == 4
 
 
 def test_an_affine_module_without_graph_is_read_as_a_whole():
@@ -505,7 +507,7 @@ def test_files_hold_what_was_written(trained, tmp_path):
         "brain": torch.randn(3).bfloat16(), "count": torch.tensor([3]), "number": torch.tensor(2.5),
     }  # fmt: skip
     save_file(tensors, tmp_path / "all.safetensors", metadata={"format": "pt"})
-    found = tensor_files.load(tmp_path / "all.safetensors")
+    found = files.load(tmp_path / "all.safetensors")
     assert list(found) == sorted(found, key=list(found).index) and set(found) == set(tensors)
     for name, each in tensors.items():
         np.testing.assert_array_equal(found[name], each.double().numpy())
@@ -555,7 +557,7 @@ def test_files_that_are_no_tensors_are_refused(tmp_path):
     import pickle
 
     with pytest.raises(DataError, match="There is no file"):
-        tensor_files.load(tmp_path / "none.safetensors")
+        files.load(tmp_path / "none.safetensors")
     for content, words in (
         (b"", "header does not lie within"),
         ((10**12).to_bytes(8, "little") + b"{}", "header does not lie within"),
@@ -568,13 +570,13 @@ def test_files_that_are_no_tensors_are_refused(tmp_path):
     ):
         (tmp_path / "bad.safetensors").write_bytes(content)
         with pytest.raises(ReadError, match=words):
-            tensor_files.load(tmp_path / "bad.safetensors")
+            files.load(tmp_path / "bad.safetensors")
     (tmp_path / "code.pt").write_bytes(pickle.dumps(print))
     with pytest.raises(ReadError, match="holds more than tensors.*that could run code"):
-        tensor_files.load(tmp_path / "code.pt")
+        files.load(tmp_path / "code.pt")
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(ReadError, match="holds no state_dict"):
-        tensor_files.load(tmp_path / "list.pt")
+        files.load(tmp_path / "list.pt")
 
 
 def _file(header: dict[str, object]) -> bytes:

@@ -1,0 +1,1 @@
+"""glum: fitted regressors, read."""

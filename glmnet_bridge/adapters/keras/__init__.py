@@ -1,0 +1,1 @@
+"""Keras 3: live models and `.keras` files, read and written."""

@@ -1,0 +1,1 @@
+"""statsmodels: results, read and written."""

@@ -1,0 +1,1 @@
+"""PyTorch: modules, read from their graph and written."""
