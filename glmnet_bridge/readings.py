@@ -212,7 +212,7 @@ def read(
         fed, network = _network(wanted, recipe, sample, data)
     else:
         fed, raws = feed_model(foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept)
-        agreement = agree(foreign, raws, sample.n)
+        agreement = agree(foreign, raws, fed, rows)
         network = outputs.with_family(foreign, recipe.response, family)
         foreign = notes.noted(foreign, wanted.asked, raws, frames.as_frame(data).columns, family, rows)
     if fed is None:

@@ -1,25 +1,34 @@
 """Agreements: a foreign model and our reading of it, on the same raw inputs.
 
 The model itself is run on all rows and on random ones (each raw input shuffled on its own, numbers
-moved a little, so that no two inputs go together as they do in the data); our reading is run
-layer by layer on what we understand of the same inputs.
+moved a little, so that no two inputs go together as they do in the data). Our reading is run layer by
+layer: on the rows from what the map is made of, on the random ones from what we understand of the raw inputs.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import OUTPUTS
-from glmnet_bridge.data.rows import Span, spread
+from glmnet_bridge.data.rows import Rows, Span, spread, workers
 from glmnet_bridge.errors import ReadError
 from glmnet_bridge.mapping.features import feature_windows
-from glmnet_bridge.mapping.raws import Raws
+from glmnet_bridge.mapping.inputs import Fed
+from glmnet_bridge.mapping.raws import Raws, fed_rows
 
 Array = np.ndarray
+Inputs = Callable[[int, int], Array]
+Submit = Callable[..., Future[Any]]
 
 BLOCK = 65_536  # rows that the model is given at a time
 CACHED = 200_000  # numbers that our layers are given at a time
@@ -36,19 +45,29 @@ class Agreement:
     precision: float
 
 
-def agree(foreign: Foreign, raws: Raws, n: int) -> Agreement:
-    """Run the model and our reading of it on the same inputs.
+def agree(foreign: Foreign, raws: Raws, fed: Fed, rows: Rows) -> Agreement:
+    """Run the model on its raw inputs, and our reading of it on what the network is fed.
+
+    Parameters
+    ----------
+    foreign : the model, read
+    raws : its raw inputs
+    fed : the network's inputs, as the map takes them
+    rows : over the formula's columns
 
     Raises
     ------
     ReadError
         where they differ by more than rounding in the model's precision
     """
-    worst, allowed = 0.0, 0.0
-    for start in range(0, n, BLOCK):
-        apart, rounding = _apart(foreign, raws.table(start, min(start + BLOCK, n)))
-        worst, allowed = max(worst, apart), max(allowed, rounding)
-    random, rounding = _apart(foreign, _shuffled(foreign, raws, n))
+    blocks = [(start, min(start + BLOCK, rows.n)) for start in range(0, rows.n, BLOCK)]
+    with _beside() as submit:  # our reading of one block, while the model runs on the next
+        parts = [
+            submit(_compared, foreign, _output(foreign, raws.table(*block)), partial(_fed_in, rows, fed, block[0]))
+            for block in blocks
+        ]
+    worst, allowed = np.max([part.result() for part in parts], axis=0)
+    random, rounding = on_table(foreign, _shuffled(foreign, raws, rows.n))
     if not (worst <= allowed and random <= rounding):
         raise ReadError(
             f"The {foreign.kind} and our reading of it differ by {max(worst, random):.2g} in the output, where "
@@ -58,17 +77,52 @@ def agree(foreign: Foreign, raws: Raws, n: int) -> Agreement:
     return Agreement(worst, random, foreign.precision)
 
 
-def _apart(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
+@contextlib.contextmanager
+def _beside() -> Iterator[Submit]:
+    """`submit(f, *args)` gives a future: `f` runs on a thread beside this one (if there may be two), in its context.
+
+    The model itself stays on the caller's thread, on which its package was set up.
+    """
+    if workers() == 1:
+        yield _at_once
+        return
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda f, *args: pool.submit(contextvars.copy_context().run, f, *args)
+
+
+def _at_once(f: Callable[..., Any], *args: Any) -> Future[Any]:
+    done: Future[Any] = Future()
+    done.set_result(f(*args))
+    return done
+
+
+def _fed_in(rows: Rows, fed: Fed, origin: int, start: int, stop: int) -> Array:
+    """The network's inputs `(m, d)` of rows start to stop, counted from `origin`."""
+    return fed_rows(rows, fed, origin + start, origin + stop)
+
+
+def on_table(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
     """Largest difference of the outputs on these raw inputs, and the rounding that can explain it."""
-    theirs = np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
-    inputs = feature_windows(foreign.intake.features, table)
+    return _compared(foreign, _output(foreign, table), feature_windows(foreign.intake.features, table))
+
+
+def _output(foreign: Foreign, table: pd.DataFrame) -> Array:
+    """What the model itself says `(m, k)`."""
+    return np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
+
+
+def _compared(foreign: Foreign, theirs: Array, inputs: Inputs) -> tuple[float, float]:
+    """Largest difference of the model's output and ours, and the rounding that can explain it.
+
+    `inputs` gives the network's inputs `(m, d)` of a span of rows.
+    """
 
     def part(span: Span) -> tuple[float, float]:
         ours, size = _ours(foreign, inputs(*span))
         return _difference(foreign, theirs[slice(*span)], ours), size
 
     rows = max(CACHED // max(len(foreign.intake.features), 1), 1)
-    spans = [(start, min(start + rows, len(table))) for start in range(0, len(table), rows)]
+    spans = [(start, min(start + rows, len(theirs))) for start in range(0, len(theirs), rows)]
     worst, sizes = zip(*spread(part, spans), strict=True)
     return max(worst), SLACK * foreign.precision * max(1.0, *sizes)
 

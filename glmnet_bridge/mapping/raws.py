@@ -86,14 +86,19 @@ class Raws:
 
     def _numbers(self, start: int, stop: int) -> Array:
         assert self.rows is not None and self.fed is not None
-        columns = self.rows.block(start, stop).columns if any(at >= 0 for at in self.fed.own) else None
-        return fed_matrix(columns, self.fed, start, stop)
+        return fed_rows(self.rows, self.fed, start, stop)
 
 
 def own_names(intake: Intake, columns: Collection[str]) -> frozenset[str]:
     """The frame's columns that the model itself names: those that it was trained on, or inputs called like columns."""
     known = intake.named or (bool(intake.groups) and all(name in columns for name in intake.names))
     return frozenset(intake.names) if known else frozenset()
+
+
+def fed_rows(rows: Rows, fed: Fed, start: int, stop: int) -> Array:
+    """What is fed `(m, d)` in rows start to stop, with `rows` over the formula's columns."""
+    columns = rows.block(start, stop).columns if any(at >= 0 for at in fed.own) else None
+    return fed_matrix(columns, fed, start, stop)
 
 
 def fed_matrix(columns: Columns | None, fed: Fed, start: int, stop: int) -> Array:

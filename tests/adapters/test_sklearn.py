@@ -44,9 +44,8 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import glmnet_bridge as gb
-from glmnet_bridge.adapters import agreements, recognition
+from glmnet_bridge.adapters import recognition
 from glmnet_bridge.errors import ArgumentError, DataError, ReadError
-from glmnet_bridge.mapping.raws import Raws
 
 X = FRAME[["age", "lwt"]]
 Z = pd.DataFrame(StandardScaler().fit_transform(X), columns=["age", "lwt"])
@@ -137,9 +136,10 @@ def test_the_model_stays_as_it_was():
 def test_softmax_is_read_with_an_output_for_each_class():
     models = [logistic(C=1.0), MLPClassifier((3,), "tanh", max_iter=5, solver="lbfgs", tol=1e9, random_state=0)]
     for model in models:
-        found = recognition.read(make_pipeline(StandardScaler(), model).fit(X, FRAME.outcome))
+        whole = make_pipeline(StandardScaler(), model).fit(X, FRAME.outcome)
+        found = recognition.read(whole)
         assert (found.activation, found.network.outputs, found.classes) == ("softmax", 3, ("home", "icu", "ward"))
-        agreement = agreements.agree(found, Raws(found.intake.names, frame=FRAME), len(FRAME))
+        agreement = gb.bridge("outcome ~ age + lwt", FRAME, network=whole).agreement
         assert max(agreement.rows, agreement.random) < 1e-13
 
 

@@ -10,9 +10,8 @@ import statsmodels.formula.api as smf
 from adapters.kit import FRAME
 
 import glmnet_bridge as gb
-from glmnet_bridge.adapters import agreements, recognition
+from glmnet_bridge.adapters import recognition
 from glmnet_bridge.errors import DataError, ReadError
-from glmnet_bridge.mapping.raws import Raws
 from glmnet_bridge.model.networks import is_bias
 
 BINOMIAL = sm.families.Binomial()
@@ -56,10 +55,11 @@ def test_a_formula_of_formulaic(monkeypatch):
 
 def test_several_equations_are_a_softmax():
     frame = FRAME.assign(code=FRAME.outcome.astype("category").cat.codes)
-    found = recognition.read(smf.mnlogit("code ~ age + C(arm)", frame).fit(disp=0))
+    model = smf.mnlogit("code ~ age + C(arm)", frame).fit(disp=0)
+    found = recognition.read(model)
     assert (found.activation, found.network.outputs) == ("softmax", 3)
     assert found.network.entries[-2:] == ("params[Intercept, 0]", "params[Intercept, 1]")
-    agreement = agreements.agree(found, Raws(found.intake.names, frame=frame), len(frame))
+    agreement = gb.bridge("code ~ age + C(arm)", frame, network=model).agreement
     assert max(agreement.rows, agreement.random) < 1e-13
 
 

@@ -44,14 +44,14 @@ def parameter(*shape: int) -> nn.Parameter:
 
 def agreement(module: nn.Module, rows: int = 50, codes: tuple[int, ...] = ()) -> float:
     """Largest difference between a module in double precision and its reading, on random rows."""
-    from glmnet_bridge.adapters.agreements import _apart
+    from glmnet_bridge.adapters.agreements import on_table
 
     foreign = readers.read(module.double())
     draw = np.random.default_rng(0)
     table = {name: draw.normal(size=rows) for name in foreign.intake.names}
     for place in codes:
         table[foreign.intake.names[place]] = draw.integers(0, 3, rows).astype(float)
-    return _apart(foreign, pd.DataFrame(table))[0]
+    return on_table(foreign, pd.DataFrame(table))[0]
 
 
 # --- what is read -----------------------------------------------------------------------------
