@@ -36,6 +36,7 @@ STAGES = (
     "variables",
     "plots",
     "faces",
+    "members",
     "fits",
     "cautions",
     "learnt",

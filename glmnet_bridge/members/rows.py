@@ -1,0 +1,85 @@
+"""Questions about rows, old and new: predictions, residuals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from glmnet_bridge import answers, shares
+from glmnet_bridge.fitting import predictions
+from glmnet_bridge.members.records import Record
+
+
+class OfRows(Record):
+    """Answers row by row."""
+
+    @property
+    def fittedvalues(self) -> Any:
+        """Mean of each row that was used; of several classes a frame of their probabilities."""
+        if self.family.joint:
+            return shares.fitted(self)
+        eta = predictions.linear_predictor(self.estimate, self.rows)
+        return pd.Series(self.family.mean(eta), index=self.sample.index, name="fitted")
+
+    def residuals(self, kind: str = "deviance") -> Any:
+        """Residuals of the rows used: "deviance", "pearson", "response" or "working".
+
+        Of several classes only "response", a frame: the indicator of each class less its probability.
+        """
+        if self.family.joint:
+            return shares.residuals(self, kind)
+        values = predictions.residuals(self.estimate, answers.single_rows(self.sample), kind)
+        return pd.Series(values, index=self.sample.index, name=f"resid_{kind}")
+
+    def predict(
+        self,
+        data: Any = None,
+        *,
+        kind: str = "mean",
+        threshold: float = 0.5,
+        offset: Any = None,
+        exposure: Any = None,
+        unseen: str = "raise",
+    ) -> Any:
+        """Predictions for each row of `data` (by default the data of the fit), nan where a value is missing.
+
+        Parameters
+        ----------
+        data : a frame with the columns of the formula (an array for a fit of arrays)
+        kind : "mean", "link" (linear predictor), "terms" (a frame: what each term adds to the linear
+            predictor, centred at the mean of the fit's rows as in R; what is left is `attrs["constant"]`)
+            or "class" (whether the mean exceeds `threshold`, as a level of the response). Of several classes
+            "mean" is a frame of their probabilities, "link" one of the linear predictors, "class" the most
+            probable one
+        offset, exposure : needed if the fit had them as arrays; text ones are computed from `data`
+        unseen : "raise" or "nan", for factor levels that the model did not learn
+        """
+        return answers.predict(self, answers.read(self, data, offset, exposure, unseen), kind, threshold)
+
+    def get_prediction(
+        self,
+        data: Any = None,
+        *,
+        kind: str = "mean",
+        level: float = 0.95,
+        offset: Any = None,
+        exposure: Any = None,
+        unseen: str = "raise",
+    ) -> pd.DataFrame:
+        """`estimate, std_error, conf_low, conf_high` for each row; limits of the mean come from the link scale.
+
+        Of several classes each row comes once for each, as `response_level` says; limits of a probability
+        are symmetric on the scale of its logit.
+        """
+        return answers.intervals(self, answers.read(self, data, offset, exposure, unseen), kind, level)
+
+    def augment(self, data: Any = None, *, offset: Any = None, exposure: Any = None) -> pd.DataFrame:
+        """The data with `_fitted, _linpred, _se_linpred, _resid_deviance, _resid_pearson` for each row.
+
+        Of several classes with the probability of each, `_fitted_<class>`, and the most probable one, `_class`.
+
+        Rows that were left out for missing values are nan. New `data` need no response; without
+        one the residuals are left out.
+        """
+        return answers.augment(self, data, offset, exposure)
