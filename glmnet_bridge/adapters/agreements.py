@@ -21,7 +21,7 @@ import pandas as pd
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import OUTPUTS
 from glmnet_bridge.data.rows import Rows, Span, spread, workers
-from glmnet_bridge.errors import ReadError
+from glmnet_bridge.errors import BridgeError, ReadError
 from glmnet_bridge.mapping.features import feature_windows
 from glmnet_bridge.mapping.inputs import Fed
 from glmnet_bridge.mapping.raws import Raws, fed_rows
@@ -108,7 +108,52 @@ def on_table(foreign: Foreign, table: pd.DataFrame) -> tuple[float, float]:
 
 def _output(foreign: Foreign, table: pd.DataFrame) -> Array:
     """What the model itself says `(m, k)`."""
-    return np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
+    try:
+        return np.asarray(foreign.forward(table), dtype=float).reshape(len(table), -1)
+    except BridgeError:
+        raise
+    except Exception as error:
+        raise ReadError(_failed(foreign, table, error)) from error
+
+
+def _failed(foreign: Foreign, table: pd.DataFrame, error: Exception) -> str:
+    """Why the model cannot be run on these rows, with the row and the column that it stumbles over, where it is one."""
+    said = f"{type(error).__name__}: {error}"
+    row = _first_failing(foreign, table)
+    others = table.drop(index=table.index[row]) if row is not None else table.iloc[:0]
+    good = next((others.iloc[[at]] for at in range(min(len(others), 50)) if _runs(foreign, others.iloc[[at]])), None)
+    if row is None or good is None:
+        return f"The {foreign.kind} itself fails on these rows: {said}"
+    bad = table.iloc[[row]]
+    for name in table.columns:
+        if _runs(foreign, bad.assign(**{name: good[name].to_numpy()})):
+            return (
+                f"The {foreign.kind} itself fails on row {table.index[row]!r}, where column {name!r} is "
+                f"{bad[name].iloc[0]!r}: {said}. Drop such rows, or train the model so that it takes them (an encoder "
+                'with handle_unknown="ignore", an imputer).'
+            )
+    return f"The {foreign.kind} itself fails on row {table.index[row]!r}: {said}"
+
+
+def _first_failing(foreign: Foreign, table: pd.DataFrame) -> int | None:
+    """A row on which the model fails, found by halving; None where each half runs alone."""
+    low, high = 0, len(table)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if not _runs(foreign, table.iloc[low:middle]):
+            high = middle
+        elif not _runs(foreign, table.iloc[middle:high]):
+            low = middle
+        else:
+            return None
+    return low
+
+
+def _runs(foreign: Foreign, table: pd.DataFrame) -> bool:
+    with contextlib.suppress(Exception):
+        foreign.forward(table)
+        return True
+    return False
 
 
 def _compared(foreign: Foreign, theirs: Array, inputs: Inputs) -> tuple[float, float]:

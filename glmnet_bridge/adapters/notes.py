@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.adapters.outputs import last_name
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.errors import ReadError, listed
 from glmnet_bridge.mapping.inputs import Asked
@@ -37,6 +38,7 @@ def noted(foreign: Foreign, asked: Asked, raws: Raws, columns: Collection[str], 
     told = (
         _order(foreign, raws) if asked.nothing and not own_names(foreign.intake, columns) else "",
         _mean_of_two(foreign, family, rows),
+        _bare(foreign, family),
         "" if foreign.theta.any() else "All its weights are 0: was it trained, and were its weights loaded?",
     )
     found = (*foreign.folded, *foreign.schooling.notes, *(note for note in told if note))
@@ -68,6 +70,18 @@ def _order(foreign: Foreign, raws: Raws) -> str:
     what = "input has no name; it is" if one else "inputs have no names; they are"
     order = "" if one else " in this order"
     return f"Its {what} taken to be {listed(list(raws.fed.names), 30)}{order} (inputs= says otherwise)."
+
+
+def _bare(foreign: Foreign, family: Family) -> str:
+    """An end without an activation, of which nobody said what it is."""
+    silent = foreign.activation == "linear" and foreign.family is None and not foreign.schooling.loss
+    if not silent or family.link.name == "identity":
+        return ""
+    what = "log-odds" if family.link.name == "logit" else f"the linear predictor of the {family.link.name} link"
+    return (
+        f"Layer {last_name(foreign)!r} ends without an activation, and no loss is known: its output is taken as "
+        f"{what} (family= and link= say otherwise)."
+    )
 
 
 def _mean_of_two(foreign: Foreign, family: Family, rows: Rows) -> str:

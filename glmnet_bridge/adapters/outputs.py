@@ -105,13 +105,13 @@ def _check_loss(foreign: Foreign) -> None:
     if foreign.activation == "linear" and school.loss and not school.likelihood:
         said = f" {school.notes[0]}" if school.notes else ""
         raise ReadError(
-            f"The network ends in {_last(foreign)!r} without an activation, and its loss ({school.loss}) does not take "
-            f'that for log-odds.{said} Say what the output is by family= and link= (link="identity": the mean '
+            f"The network ends in {last_name(foreign)!r} without an activation, and its loss ({school.loss}) does not "
+            f'take that for log-odds.{said} Say what the output is by family= and link= (link="identity": the mean '
             'itself; link="logit": log-odds all the same), or train it with a sigmoid.'
         )
 
 
-def _last(foreign: Foreign) -> str:
+def last_name(foreign: Foreign) -> str:
     """The name of the last layer with weights."""
     names = [layer.name for layer in foreign.network.layers if isinstance(layer, Affine)]
     return names[-1] if names else "its last layer"
@@ -122,10 +122,10 @@ def _a_mean(foreign: Foreign, chosen: Family) -> ReadError:
     assert own is not None
     what = "a mean" if own.link.name == "identity" else f"the linear predictor of a {own.link.name} link"
     return ReadError(
-        f"The network ends in {_last(foreign)!r} without an activation and was trained for family={own.name!r} with "
-        f"the {own.link.name} link: it predicts {what}, not what the {chosen.link.name} link of family={chosen.name!r} "
-        f'needs. Say family="{own.name}", link="{own.link.name}", or train it with a sigmoid or another inverse link '
-        "at its end."
+        f"The network ends in {last_name(foreign)!r} without an activation and was trained for "
+        f"family={own.name!r} with the {own.link.name} link: it predicts {what}, not what the {chosen.link.name} link "
+        f'of family={chosen.name!r} needs. Say family="{own.name}", link="{own.link.name}", or train it with a sigmoid '
+        "or another inverse link at its end."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.encodings import Encoded, Numbers
 from glmnet_bridge.design.formulas import Formula, one_sided
 from glmnet_bridge.errors import ArgumentError, BridgeError, DataError, DataWarning, listed, nearest, warn
-from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, dense_layout, plain_variable, split
+from glmnet_bridge.mapping.inputs import LEVEL, Asked, Fed, Reader, dense_layout, plain_variable, split
 from glmnet_bridge.mapping.pieces import OfLevels, Piece, Whole, is_numeric
 
 COUNTING = re.compile(r"(x|input[ _]?)(\d+)")
@@ -297,9 +297,22 @@ def wrong_number(wanted: tuple[str, ...], given: tuple[str, ...]) -> ArgumentErr
     )
 
 
-def check_order(wanted: tuple[str, ...], given: tuple[str, ...]) -> None:
-    """A network that knows an input by name must find it at its place."""
+def check_order(wanted: tuple[str, ...], given: tuple[str, ...], columns: Collection[str] = ()) -> None:
+    """A network that knows an input by name must find it at its place.
+
+    Parameters
+    ----------
+    wanted : the network's names of its inputs
+    given : what stands in their places
+    columns : those of the names that are columns of the data
+    """
     for place, name in enumerate(wanted):
+        if name in columns and given[place] != name and name not in given and LEVEL.fullmatch(given[place]) is None:
+            raise ArgumentError(
+                f"Input {place + 1} of the network is {name!r}, a column of the data, but inputs= has {given[place]!r} "
+                f"there. Name {name!r} (or leave inputs= out); if other numbers went under that name in training, give "
+                "them as an array."
+            )
         if name in given and given[place] != name:
             raise ArgumentError(
                 f"Input {place + 1} of the network is {name!r}, but inputs= has {given[place]!r} there and "

@@ -218,8 +218,8 @@ def _named_numbers(
     """The raw inputs by name: numbers, single levels, or the codes of a factor's categories."""
     if len(names) != len(intake.names):
         raise feeds.wrong_number(intake.names, names)
-    feeds.check_order(intake.names, names)
     frame = frames.as_frame(data)
+    feeds.check_order(intake.names, names, own_names(intake, frame.columns) & set(frame.columns))
     pairs = {name: split(name, frame.columns) for name in names}
     read = {variable for variable, _ in pairs.values() if variable is not None}
     values = frames.columns(frame, sorted(read), rows=kept)
@@ -257,6 +257,11 @@ def _codes(frame: pd.DataFrame, variable: str, column: pd.Categorical) -> OfLeve
 def _other_numbers(intake: Intake, asked: Asked, design: Design, data: Any, index: pd.Index, kept: Array | None) -> Fed:
     """The raw inputs by a formula, as a table of numbers, or as the formula's own columns."""
     wanted = intake.names if intake.named else None
+    if isinstance(asked.numbers, pd.DataFrame):
+        given = tuple(str(name) for name in asked.numbers.columns)
+        columns = frames.as_frame(data).columns
+        if len(given) == len(intake.names):
+            feeds.check_order(intake.names, given, own_names(intake, columns) & set(columns))
     fed = feeds.feed(asked, design, data, index, kept, wanted)
     if asked.nothing and "Intercept" in fed.names:
         fed = fed.picked([j for j, name in enumerate(fed.names) if name != "Intercept"])

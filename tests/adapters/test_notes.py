@@ -11,7 +11,7 @@ from adapters.kit import FRAME
 
 import glmnet_bridge as gb
 from glmnet_bridge.adapters import recognition
-from glmnet_bridge.errors import ReadError
+from glmnet_bridge.errors import ArgumentError, ReadError
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 TWO = FRAME[["age", "lwt"]]
@@ -194,3 +194,73 @@ def test_an_offset_that_the_network_is_fed_would_count_twice(offset):
     other = gb.bridge("low ~ age", frame.assign(more=frame.lwt / 100), network=model, offset="more")
     eta = model.decision_function(frame[["age", "logex"]]) + frame.lwt / 100
     np.testing.assert_allclose(other.network.predict(kind="link"), eta, rtol=1e-10)
+
+
+# --- inputs of another name, levels that nobody met, ends without an activation ----------------------
+
+
+def test_a_column_in_the_place_of_another_is_refused():
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression().fit(TWO, FRAME.low)
+    for inputs in (["age", "dose"], FRAME[["age", "dose"]]):
+        with pytest.raises(ArgumentError, match=r"Input 2 of the network is 'lwt', a column of the data.*has 'dose'"):
+            gb.bridge("low ~ age + lwt", FRAME, network=model, inputs=inputs)
+    renamed = FRAME.rename(columns={"lwt": "kilos"})
+    found = gb.bridge("low ~ age + kilos", renamed, network=model, inputs=["age", "kilos"])
+    assert found.table.relation.tolist() == ["same"] * 3
+
+
+def test_arguments_of_forward_that_are_columns_are_names_of_inputs():
+    torch = pytest.importorskip("torch")
+
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = torch.nn.Linear(2, 1)
+
+        def forward(self, age, lwt):
+            return torch.sigmoid(self.fc(torch.cat([lwt, age], 1)))
+
+    for inputs in (["lwt", "age"], {"age": ["lwt"], "lwt": ["age"]}):
+        with pytest.raises(ArgumentError, match="Input 1 of the network is 'age', but inputs= has 'lwt' there"):
+            gb.bridge("low ~ lwt + age", FRAME, network=Two(), inputs=inputs)
+    table = gb.bridge("low ~ lwt + age", FRAME, network=Two()).table.set_index("glm_term")
+    assert table.network_term.to_dict() == {
+        "Intercept": "fc.bias[0]", "lwt": "fc.weight[0, 0]", "age": "fc.weight[0, 1]",
+    }  # fmt: skip
+
+
+def test_levels_that_the_model_refuses_are_named():
+    pytest.importorskip("sklearn")
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+    strange = FRAME.assign(site=FRAME.site.astype(str).mask(FRAME.index == FRAME.index[5], "abroad"))
+    for encoder in (OneHotEncoder(), OrdinalEncoder()):
+        parts = make_column_transformer((encoder, ["site"]), remainder="passthrough")
+        model = make_pipeline(parts, LogisticRegression(max_iter=1000)).fit(FRAME[["site", "age"]], FRAME.low)
+        with pytest.raises(ReadError, match=r"fails on row 5, where column 'site' is 'abroad': ValueError: .*'abroad'"):
+            gb.bridge("low ~ age", strange, network=model)
+
+
+def test_a_model_that_fails_on_the_rows_says_so_itself():
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression().fit(TWO, FRAME.low)
+    model.decision_function = model.predict_proba = lambda rows: 1 / 0
+    with pytest.raises(ReadError, match="itself fails on these rows: ZeroDivisionError: division by zero"):
+        gb.bridge("low ~ age + lwt", FRAME, network=model)
+
+
+def test_an_end_without_an_activation_is_named():
+    words = "Layer '0' ends without an activation, and no loss is known: its output is taken as log-odds"
+    assert any(words in note for note in gb.bridge("low ~ age + lwt", FRAME, network=torch_unit()).notes)
+    torch = pytest.importorskip("torch")
+    ended = gb.bridge("low ~ age + lwt", FRAME, network=torch_unit(torch.nn.Sigmoid()))
+    numbers = gb.bridge("lwt ~ age + dose", FRAME, "gaussian", network=torch_unit(), inputs=["age", "dose"])
+    assert not [note for br in (ended, numbers) for note in br.notes if "without an activation" in note]

@@ -263,3 +263,18 @@ def test_inputs_of_the_wrong_meaning_are_found_by_the_numbers():
     ]
     with pytest.raises(ReadError, match="differ by"):
         gb.bridge("low ~ age + dose", FRAME, network=graph(nodes, INPUT, SUM))
+
+
+def test_an_input_per_column_in_double_precision():
+    """skl2onnx joins them by FeatureVectorizer, which computes in single precision."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import DoubleTensorType
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(FRAME[["age", "lwt"]], FRAME.low)
+    inputs = [(name, DoubleTensorType([None, 1])) for name in ("age", "lwt")]
+    graph = convert_sklearn(model, initial_types=inputs, options={id(model[-1]): {"zipmap": False}})
+    ours, theirs = (gb.bridge("low ~ age + lwt", FRAME, network=each).table for each in (graph, model))
+    np.testing.assert_allclose(ours.as_glm, theirs.as_glm, rtol=1e-6)  # single precision

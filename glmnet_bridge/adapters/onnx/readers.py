@@ -175,7 +175,7 @@ def _groups(inputs: Sequence[Input]) -> tuple[tuple[str, int], ...]:
 
 def _precision(graph: Graph, inputs: Sequence[Input]) -> float:
     """That of its coarsest numbers; the operations of ai.onnx.ml compute in single precision."""
-    coarse = {"Scaler", "LinearClassifier", "LinearRegressor", "Normalizer"}
+    coarse = {"Scaler", "LinearClassifier", "LinearRegressor", "Normalizer", "FeatureVectorizer"}
     kinds = {value.dtype for value in graph.constants.values() if value.dtype.kind == "f" and value.size > 1}
     single = np.dtype(np.float32) in kinds or any(node.op in coarse for node in graph.nodes)
     single = single or any(each.kind == graphs.FLOAT for each in inputs)

@@ -177,9 +177,14 @@ def lower(words: str) -> str:
 
 
 def raw_names(inputs: Sequence[str], widths: Sequence[int]) -> tuple[str, ...]:
-    """Names of the raw inputs: `input 1`, or `x_num 1` where there are several inputs."""
-    stems = ["input"] if len(inputs) == 1 else inputs
-    return tuple(f"{stem} {j + 1}" for stem, width in zip(stems, widths, strict=True) for j in range(width))
+    """Names of the raw inputs: `input 1`; of several inputs `x_num 1`, or `age` where it has one column."""
+    if len(inputs) == 1:
+        return tuple(f"input {j + 1}" for j in range(widths[0]))
+    return tuple(
+        name if width == 1 else f"{name} {j + 1}"
+        for name, width in zip(inputs, widths, strict=True)
+        for j in range(width)
+    )
 
 
 def weight_shape(value: Any) -> tuple[int, ...]:
