@@ -258,10 +258,10 @@ def test_codes_that_an_embedding_has_no_row_for_are_named():
     model = Tabular().double()
     model.emb = nn.Embedding(2, 2).double()
     with pytest.raises(
-        DataError, match=r"Raw input 'x_cat 1' holds 2, but layer 'emb' \(Embedding\) has 2 rows.*0 to 1.*inputs="
+        DataError, match=r"Raw input 'x_cat' holds 2, but layer 'emb' \(Embedding\) has 2 rows.*0 to 1.*inputs="
     ):
         gb.bridge("low ~ age", FRAME, network=model, inputs={"x_num": ["age", "dose"], "x_cat": ["arm"]})
-    with pytest.raises(DataError, match="Raw input 'x_cat 1' holds"):  # the numbers of another column
+    with pytest.raises(DataError, match="Raw input 'x_cat' holds"):  # the numbers of another column
         gb.bridge("low ~ age", FRAME, network=Tabular().double(), inputs={"x_num": ["age", "dose"], "x_cat": ["lwt"]})
 
 
