@@ -7,21 +7,26 @@ its penalty and its loss, in our scale.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.answers import rows_of
+from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.responses import Response
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
+from glmnet_bridge.fitting.estimates import estimate
 from glmnet_bridge.inference import causes, optima
 from glmnet_bridge.inference.causes import Causes, Training
 from glmnet_bridge.inference.optima import Aim
-from glmnet_bridge.mapping import shrinkages
+from glmnet_bridge.mapping import correspondences, shrinkages
 from glmnet_bridge.mapping.correspondences import Correspondence
+from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import fold, fold_jacobian
+from glmnet_bridge.model.networks import fold, fold_jacobian, single_unit
 
 Array = np.ndarray
 
@@ -118,6 +123,32 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
     whole[np.ix_(map_.kept, map_.kept)] = information / union.dispersion
     terms = "; ".join(tie.text for tie in map_.ties[:4]) or ("narrow layers" if map_.narrow else "")
     return causes.causes(steps, map_.columns, mle, union.bse.to_numpy(), whole, terms)
+
+
+def constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
+    """The GLM under the constraints that the network puts on it; None without any, or without finite estimate."""
+    network = correspondences.reduced(map_, union.inputs)
+    if network is None or network.inputs.matrix is None:
+        return None
+    matrix, ones = network.inputs.matrix[:, : len(network.entries)], union.inputs.ones
+    same = [] if ones is None else np.flatnonzero((matrix == ones[:, None]).all(axis=0)).tolist()
+    at = same[0] if same else -1
+    names = tuple(CONSTANT if j == at else name for j, name in enumerate(network.entries))
+    model = Model(names, single_unit(names), fit.family)
+    rows = _with_offset(rows_of(fit.sample), map_.constant)
+    found = estimate(model, replace(rows, source=Combined(rows.source, matrix, at)), nobs=fit.nobs)
+    if found.rank is not None or found.separation is not None:
+        return None
+    over = Model(union.names, replace(network, entries=names), fit.family)
+    return replace(fit, estimate=replace(found, model=over, rank=union.rank), foreign=None)
+
+
+def _with_offset(rows: Rows, constant: Array) -> Rows:
+    """The rows, with what no weight changes, U c, as offset."""
+    if not constant.any():
+        return rows
+    known = np.concatenate([block.columns.dot(constant[:, None]) for block in rows.blocks()])
+    return replace(rows, offset=known if rows.offset is None else rows.offset + known)
 
 
 def ridge_of(training: Training | None, map_: Correspondence | None, fit: Fit) -> pd.DataFrame:

@@ -19,8 +19,6 @@ from glmnet_bridge import faces, gaps, learnt
 from glmnet_bridge.adapters.agreements import Agreement
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import order_note
-from glmnet_bridge.answers import rows_of
-from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
@@ -31,9 +29,9 @@ from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
 from glmnet_bridge.mapping.terms import Terms
-from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
+from glmnet_bridge.mapping.unions import Union
 from glmnet_bridge.model.models import Model, Sums
-from glmnet_bridge.model.networks import Inputs, by_output, single_unit
+from glmnet_bridge.model.networks import by_output, single_unit
 from glmnet_bridge.model.penalties import Penalty
 from glmnet_bridge.plots import Plots
 from glmnet_bridge.readings import Reading, evaluated, sums_of
@@ -340,7 +338,7 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
         glm=glm,
         network=reading.fit,
         union=wide,
-        constrained=_constrained(map_, union, reading.fit),
+        constrained=gaps.constrained(map_, union, reading.fit),
         correspondence=map_,
         distances=_distances(map_, reading.fit, wide, gaps.short_of(training, reading.fit, wide.dispersion), known),
         checks=Checks(*agree, apart),
@@ -406,34 +404,3 @@ def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:
     start = None if wider or not unfinished else glm.params.to_numpy()
     found = estimate(model, rows, start=start, limits=Limits(), nobs=glm.nobs)
     return replace(network, estimate=found, foreign=None)
-
-
-def _constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
-    """The GLM under the constraints that the network puts on it; None without any, or without finite estimate."""
-    network = correspondences.reduced(map_, union.inputs)
-    if network is None or network.inputs.matrix is None:
-        return None
-    matrix, ones = network.inputs.matrix, union.inputs.ones
-    level = correspondences.constant_level(map_, ones)
-    same = [] if ones is None else np.flatnonzero((matrix == ones[:, None]).all(axis=0)).tolist()
-    at = same[0] if same else -1
-    names = tuple(CONSTANT if j == at else name for j, name in enumerate(network.entries))
-    model = Model(names, single_unit(names), fit.family)
-    found = estimate(model, _shifted(fit, matrix, at, level), nobs=fit.nobs)
-    if found.rank is not None or found.separation is not None:
-        return None
-    over = Model(union.names, replace(network, inputs=_inputs(network.inputs, names)), fit.family)
-    return replace(fit, estimate=replace(found, model=over, rank=union.rank), foreign=None)
-
-
-def _inputs(inputs: Inputs, names: tuple[str, ...]) -> Inputs:
-    return replace(inputs, names=names)
-
-
-def _shifted(fit: Fit, matrix: np.ndarray, at: int, level: float) -> Rows:
-    """The rows over combinations of their columns, with what fixed layers add as offset."""
-    rows = rows_of(fit.sample)
-    offset = rows.offset
-    if level:
-        offset = np.full((rows.n, 1), level) if offset is None else offset + level
-    return replace(rows, source=Combined(rows.source, matrix, at), offset=offset)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmnet_bridge.errors import listed
-from glmnet_bridge.mapping.correspondences import Correspondence
+from glmnet_bridge.mapping.correspondences import Correspondence, Tie
 from glmnet_bridge.mapping.distances import Distances
 from glmnet_bridge.mapping.unions import CONSTANT
 
@@ -154,19 +154,24 @@ def measured(map_: Correspondence, apart: Distances) -> bool:
 def _structure(map_: Correspondence, shared: bool) -> list[str]:
     """What the network lacks, ties, adds or has too much of."""
     parts = []
-    single = [tie for tie in map_.ties if len(tie.columns) == 1]
+    added = map_.terms.columns[map_.terms.own :]
+    alone = {tie.columns[0]: tie for tie in map_.ties if len(tie.columns) == 1}
+    own = [tie for name, tie in alone.items() if not map_.terms.added(map_.columns.index(name))]
+    left_out, held = [tie for tie in own if not tie.value], [tie for tie in own if tie.value]
     together = [tie for tie in map_.ties if len(tie.columns) > 1]
-    if single:
-        left_out, zero = [tie.columns[0] for tie in single], [tie.text for tie in single]
-        parts.append(f"It leaves out {listed(left_out)} ({listed(zero)}).")
+    if left_out:
+        parts.append(f"It leaves out {listed([tie.columns[0] for tie in left_out])} ({_texts(left_out)}).")
+    if held:
+        coefficients = "a fixed coefficient" if len(held) == 1 else "fixed coefficients"
+        names = listed([tie.columns[0] for tie in held])
+        parts.append(f"It gives {names} {coefficients} ({_texts(held)}), which no training of it can change.")
     if together:
         parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
-    added = map_.terms.columns[map_.terms.own :]
     extra = [name for name in added if name != CONSTANT]
     if CONSTANT in added:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")
     if extra:
-        parts.append(f"It also uses {listed(extra, 4)}, which the formula lacks; distances are to the model with both.")
+        parts.append(_extra(extra, [tie for tie in alone.values() if tie not in own]))
     null = map_.null[:, :0] if shared else map_.null
     dead = [map_.weights[np.flatnonzero(column)[0]] for column in null.T if np.count_nonzero(column) == 1]
     if dead:
@@ -178,6 +183,19 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
             f"Its weights are redundant in {plural}: single weights there have no standard error, the GLM's terms have."
         )
     return parts
+
+
+def _extra(names: list[str], fixed: list[Tie]) -> str:
+    """Columns that only the network has, and what of them it holds fixed."""
+    said = f"It also uses {listed(names, 4)}, which the formula lacks"
+    if not fixed:
+        return f"{said}; distances are to the model with both."
+    whose = "whose coefficient is" if len(fixed) == len(names) == 1 else "where coefficients are"
+    return f"{said}, and {whose} fixed ({_texts(fixed)}); distances are to the model with both, where it is free."
+
+
+def _texts(ties: list[Tie]) -> str:
+    return listed([tie.text for tie in ties])
 
 
 def _tied(columns: tuple[str, ...], text: str) -> str:
