@@ -24,10 +24,21 @@ from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
 from glmnet_bridge.inference.causes import NO_CAUSES, Training
-from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, units, verdicts
+from glmnet_bridge.mapping import (
+    checks,
+    clippings,
+    concepts,
+    correspondences,
+    distances,
+    faults,
+    tables,
+    units,
+    verdicts,
+)
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.remarks import Remarks
 from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import Union
 from glmnet_bridge.model.models import Model, Sums
@@ -58,7 +69,7 @@ class Bridge:
     agreement : how well our reading of it agrees with the model itself
     training : what is known of how the network was trained; None where it shares the GLM's estimate
     local : the GLM that a network with ReLUs is on these rows, where none of them bends; else None
-    margins : what is said of that
+    remarks : what the rows show of the network beside the map
     """
 
     glm: Fit
@@ -72,12 +83,17 @@ class Bridge:
     agreement: Agreement | None = None
     training: Training | None = None
     local: Fit | None = None
-    margins: tuple[str, ...] = ()
+    remarks: Remarks = Remarks()
 
     @property
     def foreign(self) -> Foreign | None:
         """The model of another package that the network was read from, or None."""
         return self.network.foreign
+
+    @property
+    def margins(self) -> tuple[str, ...]:
+        """Which ReLUs are lines on these rows, and by how much."""
+        return self.remarks.margins
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -127,6 +143,7 @@ class Bridge:
                 constrained=extra,
                 learnt=self.network.estimate.trace.method != "none",
                 causes=tuple(zip(told["cause"], told["share"], strict=True)),
+                faults=self._faults,
             )
         )
 
@@ -189,7 +206,12 @@ class Bridge:
             None if self.clipped is None else self.clipped.tolist(),
             self.network.sample.n,
             self.union.llf - self.network.llf,
+            (*self.remarks.units, *self._faults),
         )
+
+    @property
+    def _faults(self) -> tuple[str, ...]:
+        return gaps.faults_of(self.network, self.glm, self.remarks)
 
     @functools.cached_property
     def causes(self) -> pd.DataFrame:
@@ -243,7 +265,7 @@ class Bridge:
             out += [*foreign.folded, *foreign.schooling.notes]
             note = order_note(foreign, self.network.recipe.response)
             out += [note] if note else []
-        out += self.margins
+        out += [*self.margins, *(self.remarks.units if self.local is not None else ())]
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
             out.append(
@@ -322,10 +344,14 @@ def _shared_distances(map_: Correspondence, glm: Fit, union: Fit) -> Distances:
 
 def meet(glm: Fit, reading: Reading) -> Bridge:
     """The bridge of a GLM and a network with weights of its own."""
+    wide = _union_fit(glm, reading.union, reading.fit)
+    remarks = gaps.remarks_of(reading.fit, reading.network, reading.nameless, wide)
+    return (_charted if reading.fit.estimate.model.network.affine else _beyond)(glm, reading, wide, remarks)
+
+
+def _charted(glm: Fit, reading: Reading, wide: Fit, remarks: Remarks) -> Bridge:
+    """The bridge of a network that is a GLM."""
     found, union = reading.fit.estimate, reading.union
-    wide = _union_fit(glm, union, reading.fit)
-    if not found.model.network.affine:
-        return _beyond(glm, reading, wide)
     training = gaps.training_of(reading.fit, glm.recipe.response)
     outputs = found.model.outputs
     map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased, outputs)
@@ -344,25 +370,29 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
         checks=Checks(*agree, apart),
         agreement=reading.agreement,
         training=training,
+        remarks=remarks,
     )
 
 
-def _beyond(glm: Fit, reading: Reading, wide: Fit) -> Bridge:
+def _beyond(glm: Fit, reading: Reading, wide: Fit, remarks: Remarks) -> Bridge:
     """The bridge of a network that is no GLM, or one on these rows only."""
     fit = reading.fit
     found = fit.estimate
+    network = found.model.network
     reached = units.reaches(found.model, fit.rows, found.theta)
-    flat = units.flattened(found.model.network, reached)
+    remarks = replace(remarks, units=faults.unit_faults(found.model, fit.rows, found.theta, reached))
+    flat = units.flattened(network, reached)
     if flat is None:
         hidden = clippings.clipped(found.model, fit.rows, found.theta)
         clipped = None if hidden is None else fit.sample.index[hidden]
-        return Bridge(glm, fit, wide, clipped=clipped, agreement=reading.agreement)
+        return Bridge(glm, fit, wide, clipped=clipped, agreement=reading.agreement, remarks=remarks)
     model = replace(found.model, network=flat)
     sums, folded = sums_of(model, fit.rows, found.theta)
     rank = reading.union.rank
     local = replace(fit, estimate=evaluated(model, fit.rows, found.theta, sums, rank, fit.nobs))
-    there = meet(glm, replace(reading, fit=local, network=replace(reading.network, layers=flat.layers), sums=folded))
-    return replace(there, network=fit, local=local, margins=units.margins(found.model.network, reached))
+    flattened = replace(reading, fit=local, network=replace(reading.network, layers=flat.layers), sums=folded)
+    remarks = replace(remarks, margins=units.margins(network, reached))
+    return replace(_charted(glm, flattened, wide, remarks), network=fit, local=local)
 
 
 def _kept(found: Estimate, width: int) -> Any:

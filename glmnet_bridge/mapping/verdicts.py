@@ -29,6 +29,7 @@ class Case:
     constrained : the deviance of the constrained GLM less that of the free one, or None
     learnt : whether a learner of ours trained the network
     causes : of the gap to the maximum of the likelihood, with their shares, where they were looked for
+    faults : what is wrong with the network's output, one sentence each
     """
 
     map_: Correspondence
@@ -40,11 +41,13 @@ class Case:
     learnt: bool = False
     causes: tuple[tuple[str, float], ...] = ()
     other: str = ""
+    faults: tuple[str, ...] = ()
 
 
 def verdict(case: Case) -> str:
     """The paragraph for an affine network."""
     parts = [_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case)]
+    parts += case.faults
     if case.causes and not (case.learnt and len(case.causes) == 1):
         parts.append(_causes(case.causes, case.learnt))
     parts += _structure(case.map_, shared=case.shared)
@@ -224,7 +227,28 @@ def bound(value: float) -> str:
     return rounding(value) if value < NOISE else f"at most {rounding(value)}"
 
 
-def uncharted(activation: str, link_activation: str, clipped: Sequence[object] | None, rows: int, cost: float) -> str:
+def no_better(deviance: float, null: float, guess: str) -> str:
+    """The sentence for a network that says no more than a constant does, with what may be why."""
+    return f"It is no better than a constant (deviance {deviance:.5g}; a constant's is {null:.5g}){guess}."
+
+
+def guess(learnt: bool, aims: str) -> str:
+    """What may be why a network is no better than a constant: it was trained here, or for `aims`, or who knows how."""
+    if learnt:
+        return ": training has not got any further"
+    if aims:
+        return f": it was trained for more than the likelihood ({aims})"
+    return ": the network looks untrained, or its inputs come in another order or on another scale than in its training"
+
+
+def uncharted(
+    activation: str,
+    link_activation: str,
+    clipped: Sequence[object] | None,
+    rows: int,
+    cost: float,
+    faults: Sequence[str] = (),
+) -> str:
     """The paragraph for a network that is not affine.
 
     Parameters
@@ -234,6 +258,7 @@ def uncharted(activation: str, link_activation: str, clipped: Sequence[object] |
     clipped : labels of the rows that a ReLU sets to eta = 0, or None
     rows : how many there are
     cost : log-likelihood of the GLM on the same columns less the network's
+    faults : what is wrong with its units and its output, one sentence each
     """
     parts = [
         f"The network is no GLM: {activation} stands before the {link_activation}, so that eta is not linear "
@@ -250,4 +275,4 @@ def uncharted(activation: str, link_activation: str, clipped: Sequence[object] |
         parts.append("No row passes, so that no weight can learn: train again from another start=.")
     word = "below" if cost >= 0 else "above"
     parts.append(f"Its log-likelihood is {abs(cost):.4g} {word} that of the GLM on the same columns.")
-    return " ".join(parts)
+    return " ".join([*parts, *faults])
