@@ -86,12 +86,6 @@ def _both(weights: Mapping[Any, float], response: Response) -> tuple[float, floa
     return first, last
 
 
-def _aims(training: Training) -> str:
-    """What a network was trained for beside the likelihood, in words; or ""."""
-    parts = [training.other, f"the penalty {training.penalty}" if training.penalised else ""]
-    return " and ".join(part for part in parts if part)
-
-
 def short_of(training: Training, fit: Fit, dispersion: float) -> float:
     """How far the weights are from the optimum of their own training, in standard errors; nan where that is unknown."""
     aim = _aim(training, fit)
@@ -163,7 +157,7 @@ def faults_of(network: Fit, glm: Fit, found: Remarks) -> tuple[str, ...]:
     said = found.output
     own = network.estimate is not glm.estimate and CONSTANT in network.estimate.model.columns
     if own and network.deviance >= network.null_deviance:
-        aims = _aims(training_of(network, glm.recipe.response))
+        aims = training_of(network, glm.recipe.response).other
         known = found.constant or bool(found.order)
         guess = "" if known else verdicts.guess(network.estimate.trace.method != "none", aims)
         said = (verdicts.no_better(network.deviance, network.null_deviance, guess), *said)

@@ -206,7 +206,8 @@ class Bridge:
             None if self.clipped is None else self.clipped.tolist(),
             self.network.sample.n,
             self.union.llf - self.network.llf,
-            (*self.remarks.units, *self._faults),
+            self._faults,
+            self.remarks.units,
         )
 
     @property

@@ -146,7 +146,7 @@ def _twins(model: Model, rows: Rows, theta: Array, at: int, origin: list[Maker],
         return found[block.weights > 0]
 
     some = np.concatenate([outputs(rows.block(*span)) for span in runs(rows.n)])
-    pairs = _candidates(some, np.flatnonzero(live))
+    pairs = _candidates(some, np.flatnonzero(live)) if len(some) > 2 else []  # a line goes through any two rows
     if not pairs:
         return []
     first, second = (np.array(each) for each in zip(*pairs, strict=True))
@@ -297,12 +297,14 @@ def output_faults(model: Model, theta: Array, found: Output | None) -> tuple[str
             if isinstance(each, Affine) and not each.weights(theta[run])[0].any()
         ]
         why = f"the kernel of {listed(closed)} is all 0" if closed else f"what {layer.name!r} is fed does not vary"
-        said.append(f"It predicts the same on every row (eta = {listed([f'{x:.5g}' for x in found.low])}): {why}.")
+        said.append(
+            f"The network predicts the same on every row (eta = {listed([f'{x:.5g}' for x in found.low])}): {why}."
+        )
     if found.saturated:
         size = max(np.abs(found.low).max(), np.abs(found.high).max())
+        end = f"the {model.family.link.activation} after {layer.name!r}"
         said.append(
-            f"Its output is saturated: on {found.stuck} of {found.n} rows the {model.family.link.activation} after "
-            f"{layer.name!r} is 0 or 1 to the network's precision (eta reaches {size:.3g}), and such rows move no "
-            "weight."
+            f"The network's output is saturated: on {found.stuck} of {found.n} rows {end} is 0 or 1 to its precision "
+            f"(eta reaches {size:.3g}), and such rows move no weight."
         )
     return tuple(said)

@@ -3,8 +3,8 @@
     given order: eta = network(Z)        another: eta = network(Z[:, order])
 
 All orders of few inputs are tried on few rows, the best ones on more, the best of all on every row.
-No order of the inputs of an affine network can be better than the maximum of the likelihood: a
-network that is near to it is not suspected, and costs nothing.
+No order of the inputs of an affine network can be better than the maximum of the likelihood of the GLM
+on them. A network that is near to it, or above it by its hidden units, is not suspected, and costs nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from glmnet_bridge.mapping.faults import runs
 from glmnet_bridge.mapping.inputs import Asked
 from glmnet_bridge.mapping.raws import Intake, Raws, own_names
 from glmnet_bridge.mapping.unions import Combined
+from glmnet_bridge.mapping.verdicts import figure
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import Network, single_unit
 
@@ -71,8 +72,8 @@ class Order:
         """What to think of, with both deviances."""
         ask = "is inputs= in the wrong order?" if self.said else "say by inputs= what it is fed, in its order."
         return (
-            f"In the order {listed(self.names, MOST)} the deviance would be {self.deviance:.4g} instead of "
-            f"{self.given:.4g}: {ask}"
+            f"In the order {listed(self.names, 3 * MOST)} the deviance would be {figure(self.deviance)} instead of "
+            f"{figure(self.given)}: {ask}"
         )
 
 
@@ -116,13 +117,14 @@ def better(found: Nameless, network: Network, model: Model, theta: Array, rows: 
     model, theta, rows : the network over the columns of formula and network
     known : its deviances
     """
-    orders = _orders(found)
-    if not orders:
+    sets = _sets(found)
+    count, moved = math.prod(math.factorial(min(len(each), 20)) for each in sets) - 1, sum(map(len, sets))
+    if not 0 < count < math.factorial(MOST):
         return None
-    moved = sum(at >= 0 for at in found.features)
-    margin = float(scipy.special.chdtri(moved, SURE / len(orders))) * known.dispersion
+    margin = float(scipy.special.chdtri(moved, SURE / count)) * known.dispersion
     if not known.given - known.least > margin:
         return None
+    orders = _orders(len(found.names), sets)
     score = _scores(found, network, model, theta, rows)
     ranked = np.argsort(-score(orders, FEW), kind="stable")
     chosen = [orders[at] for at in ranked[:BEST]]
@@ -149,19 +151,21 @@ def _glm_deviance(model: Model, rows: Rows) -> float:
     return -2.0 * estimate(plain, replace(rows, source=Combined(rows.source, matrix, at))).sums.loglik
 
 
-def _orders(found: Nameless) -> list[tuple[int, ...]]:
-    """Other orders of the raw inputs: numbers change places within their group, all else stays; [] if too many."""
-    count = len(found.names)
+def _sets(found: Nameless) -> list[list[int]]:
+    """The raw inputs that may have changed places with each other: numbers of one group."""
     sets: dict[int, list[int]] = {}
-    for at in range(count):
-        if found.features[at] >= 0:
+    for at, feature in enumerate(found.features):
+        if feature >= 0:
             sets.setdefault(found.groups[at], []).append(at)
-    if math.prod(math.factorial(min(len(each), 20)) for each in sets.values()) > math.factorial(MOST):
-        return []
+    return list(sets.values())
+
+
+def _orders(count: int, sets: list[list[int]]) -> list[tuple[int, ...]]:
+    """All other orders of the raw inputs: what is in no set stays."""
     out = []
-    for parts in itertools.product(*(itertools.permutations(each) for each in sets.values())):
+    for parts in itertools.product(*map(itertools.permutations, sets)):
         order = list(range(count))
-        for places, part in zip(sets.values(), parts, strict=True):
+        for places, part in zip(sets, parts, strict=True):
             for place, at in zip(places, part, strict=True):
                 order[place] = at
         out.append(tuple(order))

@@ -46,8 +46,8 @@ class Case:
 
 def verdict(case: Case) -> str:
     """The paragraph for an affine network."""
-    parts = [_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case)]
-    parts += case.faults
+    parts = list(case.faults)
+    parts.append(_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case))
     if case.causes and not (case.learnt and len(case.causes) == 1):
         parts.append(_causes(case.causes, case.learnt))
     parts += _structure(case.map_, shared=case.shared)
@@ -229,7 +229,13 @@ def bound(value: float) -> str:
 
 def no_better(deviance: float, null: float, guess: str) -> str:
     """The sentence for a network that says no more than a constant does, with what may be why."""
-    return f"It is no better than a constant (deviance {deviance:.5g}; a constant's is {null:.5g}){guess}."
+    figures = f"deviance {figure(deviance)}; a constant's is {figure(null)}"
+    return f"The network is no better than a constant ({figures}){guess}."
+
+
+def figure(value: float) -> str:
+    """A deviance, to a digit after the point, or more where it is small."""
+    return f"{value:.1f}" if value >= 10 else f"{value:.4g}"
 
 
 def guess(learnt: bool, aims: str) -> str:
@@ -248,6 +254,7 @@ def uncharted(
     rows: int,
     cost: float,
     faults: Sequence[str] = (),
+    units: Sequence[str] = (),
 ) -> str:
     """The paragraph for a network that is not affine.
 
@@ -258,11 +265,12 @@ def uncharted(
     clipped : labels of the rows that a ReLU sets to eta = 0, or None
     rows : how many there are
     cost : log-likelihood of the GLM on the same columns less the network's
-    faults : what is wrong with its units and its output, one sentence each
+    faults, units : what is wrong with its output, and with its hidden units, one sentence each
     """
     parts = [
+        *faults,
         f"The network is no GLM: {activation} stands before the {link_activation}, so that eta is not linear "
-        "in the weights. They have no GLM counterpart and no standard errors."
+        "in the weights. They have no GLM counterpart and no standard errors.",
     ]
     if clipped is not None and not len(clipped):
         parts.append("It clips no row: on these rows the network is linear.")
@@ -275,4 +283,4 @@ def uncharted(
         parts.append("No row passes, so that no weight can learn: train again from another start=.")
     word = "below" if cost >= 0 else "above"
     parts.append(f"Its log-likelihood is {abs(cost):.4g} {word} that of the GLM on the same columns.")
-    return " ".join([*parts, *faults])
+    return " ".join([*parts, *units])
