@@ -200,7 +200,7 @@ def _twin_words(network: Network, theta: Array, origin: list[Maker], one: int, o
     units = [origin[one].unit, *(origin[j].unit for j in others)]
     if same:
         apart = max(_weights_apart(network, theta, origin[one], origin[j]) for j in others)
-        why = f"weights equal to {max(apart, 1e-15):.0e}" if apart <= SAME else "on these rows"
+        why = "on these rows" if apart > SAME else f"weights equal to {apart:.0e}" if apart else "equal weights"
         *start, last = units if len(units) <= SHOWN + 1 else [*units[:SHOWN], f"{len(units) - SHOWN} more"]
         listing = f"{listed([str(unit) for unit in start], SHOWN)} and {last}"
         return f"Units {listing} of {name!r} are the same ({why}): together they are one unit."
@@ -245,7 +245,8 @@ class Output:
     @property
     def constant(self) -> bool:
         """Whether it is the same on every row."""
-        return bool((self.high - self.low <= STILL * np.maximum(np.abs(self.low), np.abs(self.high))).all())
+        with np.errstate(invalid="ignore"):  # weights without bound make no constant
+            return bool((self.high - self.low <= STILL * np.maximum(np.abs(self.low), np.abs(self.high))).all())
 
     @property
     def saturated(self) -> bool:

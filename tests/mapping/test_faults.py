@@ -75,7 +75,7 @@ def test_units_with_equal_weights(between):
 
 def test_all_units_alike_are_one_group():
     bridge = hidden([USUAL[0]] * 4)
-    assert said(bridge).startswith("Units 0, 1, 2 and 3 of 'fc1' are the same (weights equal to 1e-15)")
+    assert said(bridge).startswith("Units 0, 1, 2 and 3 of 'fc1' are the same (equal weights)")
 
 
 @pytest.mark.parametrize(
