@@ -7,21 +7,28 @@ its penalty and its loss, in our scale.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.answers import rows_of
+from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.responses import Response
-from glmnet_bridge.errors import BridgeError
+from glmnet_bridge.errors import BridgeError, DataWarning, warn
 from glmnet_bridge.fits import Fit
+from glmnet_bridge.fitting.estimates import estimate
 from glmnet_bridge.inference import causes, optima
 from glmnet_bridge.inference.causes import Causes, Training
 from glmnet_bridge.inference.optima import Aim
-from glmnet_bridge.mapping import shrinkages
+from glmnet_bridge.mapping import correspondences, faults, orders, shrinkages, verdicts
 from glmnet_bridge.mapping.correspondences import Correspondence
+from glmnet_bridge.mapping.orders import Nameless
+from glmnet_bridge.mapping.remarks import Remarks
+from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
 from glmnet_bridge.model.models import Model
-from glmnet_bridge.model.networks import fold, fold_jacobian
+from glmnet_bridge.model.networks import Network, fold, fold_jacobian, single_unit
 
 Array = np.ndarray
 
@@ -118,6 +125,69 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
     whole[np.ix_(map_.kept, map_.kept)] = information / union.dispersion
     terms = "; ".join(tie.text for tie in map_.ties[:4]) or ("narrow layers" if map_.narrow else "")
     return causes.causes(steps, map_.columns, mle, union.bse.to_numpy(), whole, terms)
+
+
+def remarks_of(fit: Fit, network: Network, nameless: Nameless | None, wide: Fit) -> Remarks:
+    """What is wrong with a network's output, and whether its inputs make more sense in another order: that warns.
+
+    Parameters
+    ----------
+    fit : the network, over the columns of formula and network
+    network : as it was given, over its own inputs
+    nameless : which of these only their order tells apart
+    wide : the maximum of the likelihood on the same columns
+    """
+    model, theta, order = fit.estimate.model, fit.estimate.theta, None
+    precision = fit.foreign.precision if fit.foreign is not None else float(np.finfo(float).eps)
+    end = faults.output(model, fit.rows, theta, precision) if len(wide.names) > 1 else None
+    if nameless is not None:
+        known = orders.Known(fit.deviance, wide.deviance, wide.dispersion, lambda: fit.null_deviance)
+        order = orders.better(nameless, network, model, theta, fit.rows, known)
+    if order is not None:
+        warn(order.sentence, DataWarning)
+    return Remarks(
+        output=faults.output_faults(model, theta, end),
+        constant=end is not None and end.constant,
+        order="" if order is None else order.sentence,
+    )
+
+
+def faults_of(network: Fit, glm: Fit, found: Remarks) -> tuple[str, ...]:
+    """What a verdict says is wrong with a network's output, one sentence each."""
+    said = found.output
+    own = network.estimate is not glm.estimate and CONSTANT in network.estimate.model.columns
+    if own and network.deviance >= network.null_deviance:
+        aims = training_of(network, glm.recipe.response).other
+        known = found.constant or bool(found.order)
+        guess = "" if known else verdicts.guess(network.estimate.trace.method != "none", aims)
+        said = (verdicts.no_better(network.deviance, network.null_deviance, guess), *said)
+    return (*said, found.order) if found.order else said
+
+
+def constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
+    """The GLM under the constraints that the network puts on it; None without any, or without finite estimate."""
+    network = correspondences.reduced(map_, union.inputs)
+    if network is None or network.inputs.matrix is None:
+        return None
+    matrix, ones = network.inputs.matrix[:, : len(network.entries)], union.inputs.ones
+    same = [] if ones is None else np.flatnonzero((matrix == ones[:, None]).all(axis=0)).tolist()
+    at = same[0] if same else -1
+    names = tuple(CONSTANT if j == at else name for j, name in enumerate(network.entries))
+    model = Model(names, single_unit(names), fit.family)
+    rows = _with_offset(rows_of(fit.sample), map_.constant)
+    found = estimate(model, replace(rows, source=Combined(rows.source, matrix, at)), nobs=fit.nobs)
+    if found.rank is not None or found.separation is not None:
+        return None
+    over = Model(union.names, replace(network, entries=names), fit.family)
+    return replace(fit, estimate=replace(found, model=over, rank=union.rank), foreign=None)
+
+
+def _with_offset(rows: Rows, constant: Array) -> Rows:
+    """The rows, with what no weight changes, U c, as offset."""
+    if not constant.any():
+        return rows
+    known = np.concatenate([block.columns.dot(constant[:, None]) for block in rows.blocks()])
+    return replace(rows, offset=known if rows.offset is None else rows.offset + known)
 
 
 def ridge_of(training: Training | None, map_: Correspondence | None, fit: Fit) -> pd.DataFrame:

@@ -19,21 +19,30 @@ from glmnet_bridge import faces, gaps, learnt
 from glmnet_bridge.adapters.agreements import Agreement
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import order_note
-from glmnet_bridge.answers import rows_of
-from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.fitting.estimates import Estimate, Limits, estimate
 from glmnet_bridge.inference.causes import NO_CAUSES, Training
-from glmnet_bridge.mapping import checks, clippings, concepts, correspondences, distances, tables, units, verdicts
+from glmnet_bridge.mapping import (
+    checks,
+    clippings,
+    concepts,
+    correspondences,
+    distances,
+    faults,
+    tables,
+    units,
+    verdicts,
+)
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.remarks import Remarks
 from glmnet_bridge.mapping.terms import Terms
-from glmnet_bridge.mapping.unions import CONSTANT, Combined, Union
+from glmnet_bridge.mapping.unions import Union
 from glmnet_bridge.model.models import Model, Sums
-from glmnet_bridge.model.networks import Inputs, by_output, single_unit
+from glmnet_bridge.model.networks import by_output, single_unit
 from glmnet_bridge.model.penalties import Penalty
 from glmnet_bridge.plots import Plots
 from glmnet_bridge.readings import Reading, evaluated, sums_of
@@ -60,7 +69,7 @@ class Bridge:
     agreement : how well our reading of it agrees with the model itself
     training : what is known of how the network was trained; None where it shares the GLM's estimate
     local : the GLM that a network with ReLUs is on these rows, where none of them bends; else None
-    margins : what is said of that
+    remarks : what the rows show of the network beside the map
     """
 
     glm: Fit
@@ -74,12 +83,17 @@ class Bridge:
     agreement: Agreement | None = None
     training: Training | None = None
     local: Fit | None = None
-    margins: tuple[str, ...] = ()
+    remarks: Remarks = Remarks()
 
     @property
     def foreign(self) -> Foreign | None:
         """The model of another package that the network was read from, or None."""
         return self.network.foreign
+
+    @property
+    def margins(self) -> tuple[str, ...]:
+        """Which ReLUs are lines on these rows, and by how much."""
+        return self.remarks.margins
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -129,6 +143,7 @@ class Bridge:
                 constrained=extra,
                 learnt=self.network.estimate.trace.method != "none",
                 causes=tuple(zip(told["cause"], told["share"], strict=True)),
+                faults=self._faults,
             )
         )
 
@@ -191,7 +206,13 @@ class Bridge:
             None if self.clipped is None else self.clipped.tolist(),
             self.network.sample.n,
             self.union.llf - self.network.llf,
+            self._faults,
+            self.remarks.units,
         )
+
+    @property
+    def _faults(self) -> tuple[str, ...]:
+        return gaps.faults_of(self.network, self.glm, self.remarks)
 
     @functools.cached_property
     def causes(self) -> pd.DataFrame:
@@ -245,7 +266,7 @@ class Bridge:
             out += [*foreign.folded, *foreign.schooling.notes]
             note = order_note(foreign, self.network.recipe.response)
             out += [note] if note else []
-        out += self.margins
+        out += [*self.margins, *(self.remarks.units if self.local is not None else ())]
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
             out.append(
@@ -324,10 +345,14 @@ def _shared_distances(map_: Correspondence, glm: Fit, union: Fit) -> Distances:
 
 def meet(glm: Fit, reading: Reading) -> Bridge:
     """The bridge of a GLM and a network with weights of its own."""
+    wide = _union_fit(glm, reading.union, reading.fit)
+    remarks = gaps.remarks_of(reading.fit, reading.network, reading.nameless, wide)
+    return (_charted if reading.fit.estimate.model.network.affine else _beyond)(glm, reading, wide, remarks)
+
+
+def _charted(glm: Fit, reading: Reading, wide: Fit, remarks: Remarks) -> Bridge:
+    """The bridge of a network that is a GLM."""
     found, union = reading.fit.estimate, reading.union
-    wide = _union_fit(glm, union, reading.fit)
-    if not found.model.network.affine:
-        return _beyond(glm, reading, wide)
     training = gaps.training_of(reading.fit, glm.recipe.response)
     outputs = found.model.outputs
     map_ = correspondences.correspond(union, reading.network, found.theta, reading.fit.aliased, outputs)
@@ -340,31 +365,35 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
         glm=glm,
         network=reading.fit,
         union=wide,
-        constrained=_constrained(map_, union, reading.fit),
+        constrained=gaps.constrained(map_, union, reading.fit),
         correspondence=map_,
         distances=_distances(map_, reading.fit, wide, gaps.short_of(training, reading.fit, wide.dispersion), known),
         checks=Checks(*agree, apart),
         agreement=reading.agreement,
         training=training,
+        remarks=remarks,
     )
 
 
-def _beyond(glm: Fit, reading: Reading, wide: Fit) -> Bridge:
+def _beyond(glm: Fit, reading: Reading, wide: Fit, remarks: Remarks) -> Bridge:
     """The bridge of a network that is no GLM, or one on these rows only."""
     fit = reading.fit
     found = fit.estimate
+    network = found.model.network
     reached = units.reaches(found.model, fit.rows, found.theta)
-    flat = units.flattened(found.model.network, reached)
+    remarks = replace(remarks, units=faults.unit_faults(found.model, fit.rows, found.theta, reached))
+    flat = units.flattened(network, reached)
     if flat is None:
         hidden = clippings.clipped(found.model, fit.rows, found.theta)
         clipped = None if hidden is None else fit.sample.index[hidden]
-        return Bridge(glm, fit, wide, clipped=clipped, agreement=reading.agreement)
+        return Bridge(glm, fit, wide, clipped=clipped, agreement=reading.agreement, remarks=remarks)
     model = replace(found.model, network=flat)
     sums, folded = sums_of(model, fit.rows, found.theta)
     rank = reading.union.rank
     local = replace(fit, estimate=evaluated(model, fit.rows, found.theta, sums, rank, fit.nobs))
-    there = meet(glm, replace(reading, fit=local, network=replace(reading.network, layers=flat.layers), sums=folded))
-    return replace(there, network=fit, local=local, margins=units.margins(found.model.network, reached))
+    flattened = replace(reading, fit=local, network=replace(reading.network, layers=flat.layers), sums=folded)
+    remarks = replace(remarks, margins=units.margins(network, reached))
+    return replace(_charted(glm, flattened, wide, remarks), network=fit, local=local)
 
 
 def _kept(found: Estimate, width: int) -> Any:
@@ -406,34 +435,3 @@ def _union_fit(glm: Fit, union: Union | None, network: Fit) -> Fit:
     start = None if wider or not unfinished else glm.params.to_numpy()
     found = estimate(model, rows, start=start, limits=Limits(), nobs=glm.nobs)
     return replace(network, estimate=found, foreign=None)
-
-
-def _constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:
-    """The GLM under the constraints that the network puts on it; None without any, or without finite estimate."""
-    network = correspondences.reduced(map_, union.inputs)
-    if network is None or network.inputs.matrix is None:
-        return None
-    matrix, ones = network.inputs.matrix, union.inputs.ones
-    level = correspondences.constant_level(map_, ones)
-    same = [] if ones is None else np.flatnonzero((matrix == ones[:, None]).all(axis=0)).tolist()
-    at = same[0] if same else -1
-    names = tuple(CONSTANT if j == at else name for j, name in enumerate(network.entries))
-    model = Model(names, single_unit(names), fit.family)
-    found = estimate(model, _shifted(fit, matrix, at, level), nobs=fit.nobs)
-    if found.rank is not None or found.separation is not None:
-        return None
-    over = Model(union.names, replace(network, inputs=_inputs(network.inputs, names)), fit.family)
-    return replace(fit, estimate=replace(found, model=over, rank=union.rank), foreign=None)
-
-
-def _inputs(inputs: Inputs, names: tuple[str, ...]) -> Inputs:
-    return replace(inputs, names=names)
-
-
-def _shifted(fit: Fit, matrix: np.ndarray, at: int, level: float) -> Rows:
-    """The rows over combinations of their columns, with what fixed layers add as offset."""
-    rows = rows_of(fit.sample)
-    offset = rows.offset
-    if level:
-        offset = np.full((rows.n, 1), level) if offset is None else offset + level
-    return replace(rows, source=Combined(rows.source, matrix, at), offset=offset)

@@ -29,9 +29,10 @@ from glmnet_bridge.fitting.estimates import Estimate, estimate
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.fitting.trainings import Training, training
-from glmnet_bridge.mapping import feeds, unions, views
+from glmnet_bridge.mapping import feeds, orders, unions, views
 from glmnet_bridge.mapping.checks import generalised_inverse_of_rank
 from glmnet_bridge.mapping.inputs import Asked, Fed, Reader, ask, known, split, widths
+from glmnet_bridge.mapping.orders import Nameless
 from glmnet_bridge.mapping.raws import feed_model, own_names
 from glmnet_bridge.mapping.recipes import UnionRecipe
 from glmnet_bridge.mapping.unions import CONSTANT, Union
@@ -95,6 +96,7 @@ class Reading:
     network : as it was given
     agreement : how well our reading of a model of another package (`fit.foreign`) agrees with it
     sums : of an affine network those at its folded coefficients B `(q, k)` of the union's columns, row by row
+    nameless : which of its inputs only their order tells apart; None where it knows them by name
     """
 
     fit: Fit
@@ -103,6 +105,7 @@ class Reading:
     network: Network
     agreement: Agreement | None = None
     sums: Sums | None = None
+    nameless: Nameless | None = None
 
 
 def wish(
@@ -207,14 +210,16 @@ def read(
     """
     rows = rows_of(sample)
     rank = unions.decide_rank(rows) if glm is None else glm.estimate.rank
-    agreement, foreign = None, wanted.foreign
+    agreement, foreign, nameless = None, wanted.foreign, None
     if foreign is None:
         fed, network = _network(wanted, recipe, sample, data)
     else:
         fed, raws = feed_model(foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept)
         agreement = agree(foreign, raws, fed, rows)
         network = outputs.with_family(foreign, recipe.response, family)
-        foreign = notes.noted(foreign, wanted.asked, raws, frames.as_frame(data).columns, family, rows)
+        columns = frames.as_frame(data).columns
+        foreign = notes.noted(foreign, wanted.asked, raws, columns, family, rows)
+        nameless = orders.nameless(foreign.intake, wanted.asked, raws, columns)
     if fed is None:
         union = unions.over_columns(recipe.design, rows, network.inputs, rank)
     else:
@@ -232,7 +237,7 @@ def read(
         wanted = replace(wanted, start=_from_glm(model, rows_of(wide), glm))
     separated = glm is not None and wanted.own and model.network.plain and glm.estimate.outcome == "separated"
     found, sums = _estimate(wanted, model, rows_of(wide), wide, union.rank, reference, separated)
-    return Reading(Fit(found, own, wide, data, foreign), union, fed, network, agreement, sums)
+    return Reading(Fit(found, own, wide, data, foreign), union, fed, network, agreement, sums, nameless)
 
 
 def _network(wanted: Wish, recipe: Recipe, sample: Sample, data: Any) -> tuple[Fed | None, Network]:

@@ -7,7 +7,8 @@ is the folded kernel (one number per input, and one bias). Relations, constraint
 read off R, which is known exactly; `A = d beta / d theta` carries redundancy and covariances.
 
     row of R    one entry 1: same      one other entry: scaled    several: combined
-                none: glm only         a column that the formula lacks: network only
+                none: glm only, or fixed where c has a number for it
+                a column that the formula lacks: network only
     rank of R   below the number of columns: the network is a constrained GLM
     null of A   directions in which the weights can move without changing eta
 """
@@ -24,7 +25,7 @@ from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.linalg import Rank
 from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import Union, snapped
-from glmnet_bridge.model.layers import Affine, Fixed, Normalise, bare
+from glmnet_bridge.model.layers import Affine, Branch, Fixed, Normalise, bare
 from glmnet_bridge.model.networks import Inputs, Network, by_output, fold, fold_jacobian, is_bias
 
 MOST = 6  # summands of an expression that are written out
@@ -39,11 +40,13 @@ class Tie:
     columns : the columns that it concerns
     weights : (q,) over all columns
     text : `b[x1] - b[x2] = 0`
+    value : the 0 of it
     """
 
     columns: tuple[str, ...]
     weights: Array
     text: str
+    value: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class Correspondence:
 
     @property
     def relations(self) -> tuple[str, ...]:
-        """One word per column: same, scaled, combined, tied, glm only or network only."""
+        """One word per column: same, scaled, combined, tied, fixed, glm only or network only."""
         tied = {name for tie in self.ties if len(tie.columns) > 1 for name in tie.columns}
         return tuple(self._relation(j, name in tied) for j, name in enumerate(self.columns))
 
@@ -107,7 +110,7 @@ class Correspondence:
         if self.terms.added(j):
             return "network only"
         if not len(used):
-            return "glm only"
+            return "fixed" if self.constant[j] else "glm only"
         if tied:
             return "tied"
         if len(used) > 1:
@@ -254,25 +257,21 @@ def run_layers(network: Network, inputs: Array, theta: Array) -> Array:
 def reduced(correspondence: Correspondence, inputs: Inputs) -> Network | None:
     """The constrained GLM over the same columns, one free weight per column of R; None if nothing is tied.
 
-    Of several linear predictors, too: a constraint across them is no GLM on fewer columns.
+    What no weight changes (c) is an input of its own, with a fixed weight of 1. Of several linear predictors,
+    too: a constraint across them is no GLM on fewer columns.
     """
     if not correspondence.ties or correspondence.terms.count > 1:
         return None
     found = linalg.rank(correspondence.matrix[correspondence.kept])
     matrix = correspondence.matrix[:, found.kept]
     names = tuple(f"b[{written(column, correspondence.columns, times='')}]" for column in matrix.T)
-    layers: tuple[Affine | Normalise, ...] = (Affine(len(names), 1, bias=False),)
-    level = constant_level(correspondence, inputs.ones)
-    if level:
-        layers = (*layers, Normalise(np.array([-level]), np.ones(1)))
-    return Network(Inputs(names, matrix, inputs.ones), layers, names)
-
-
-def constant_level(correspondence: Correspondence, ones: Array | None) -> float:
-    """The number that c adds to every row: fixed layers can add nothing else."""
-    if ones is None or not correspondence.constant.any():
-        return 0.0
-    return float(correspondence.constant @ ones / (ones @ ones))
+    free = Affine(len(names), 1, bias=False)
+    if not correspondence.constant.any():
+        return Network(Inputs(names, matrix, inputs.ones), (free,), names)
+    whole = np.column_stack([matrix, correspondence.constant])
+    beside = Branch(free, len(names) + 1, tuple(range(len(names))), (len(names),))
+    total = Fixed(np.ones((2, 1)), np.zeros(1), "total", "sum")
+    return Network(Inputs((*names, "fixed part"), whole, inputs.ones), (beside, total), names)
 
 
 def written(weights: Array, names: tuple[str, ...], constant: float = 0.0, times: str = "*") -> str:
@@ -313,7 +312,7 @@ def _ties(names: tuple[str, ...], kept: Array, matrix: Array, constant: Array) -
         value = float(weights @ constant)
         columns = tuple(names[i] for i in used)
         text = written(weights[used], tuple(f"b[{name}]" for name in columns))
-        ties.append(Tie(columns, weights, f"{text} = {value:.6g}"))
+        ties.append(Tie(columns, weights, f"{text} = {value:.6g}", value))
     return tuple(ties)
 
 

@@ -143,7 +143,9 @@ def feed_model(
     raws = Raws(intake.names, rows=rows, fed=raw)
     if all(feature.plain for feature in intake.features):
         order = [feature.sources[0] for feature in intake.features]
-        return replace(raw.picked(order), names=tuple(feature.name for feature in intake.features)), raws
+        picked = raw.picked(order)
+        said = pieces is not None and not intake.named  # the caller's names say more than "input 2"
+        return picked if said else replace(picked, names=tuple(feature.name for feature in intake.features)), raws
     if pieces is None or values is None:
         return _from_table(intake, raws, rows.n), raws
     found = [_piece(feature, pieces, intake.names) for feature in intake.features]

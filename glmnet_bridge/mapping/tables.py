@@ -55,7 +55,7 @@ def term_table(map_: Correspondence, apart: Distances, theta: Array, aim: str = 
                 "glm": apart.mle[j],
                 "std_error": apart.errors[j],
                 "distance": apart.by_refit[j],
-                "status": "redundant" if gone else "frozen" if relations[j] == "glm only" else status,
+                "status": "redundant" if gone else status if len(used) else "frozen",
             }
         )
     rows += [_alone(map_.weights[i], theta[i], "redundant") for i in np.flatnonzero(map_.redundant)]

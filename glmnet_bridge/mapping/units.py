@@ -175,8 +175,9 @@ def _bent(network: Network) -> list[list[bool]]:
 def outside(model: Model, rows: Rows, theta: Array) -> pd.DataFrame:
     """One row per unit that the last layer is fed: `unit, mean, sd, outside`.
 
-    `outside` is the share of its variation, weighted by the information of the rows, that no
-    combination of the columns and the constant explains: 0 is a column that the GLM has.
+    `outside` is the share of its variation, weighted by the information of the rows (of several linear
+    predictors: by its trace), that no combination of the columns and the constant explains: 0 is a column that
+    the GLM has.
     """
     learned = features(model, theta)
     names = [name for name, bent in zip(learned.names, learned.bent, strict=True) if bent]
@@ -185,7 +186,11 @@ def outside(model: Model, rows: Rows, theta: Array) -> pd.DataFrame:
     def part(block: Block) -> _Sum:
         eta = model.eta(block, theta)
         local = model.family.local(block.response, eta)
-        w = block.weights * np.broadcast_to(local.expected, eta.shape)[:, 0]
+        joint = np.ndim(local.expected) == 3
+        information = (
+            np.trace(local.expected, axis1=1, axis2=2) if joint else np.broadcast_to(local.expected, eta.shape)
+        )
+        w = block.weights * (information if joint else information[:, 0])
         both = np.column_stack([np.ones(len(w)), block.columns.matrix(), learned.values(block)[:, learned.bent]])
         return _Sum(both.T @ (w[:, None] * both))
 

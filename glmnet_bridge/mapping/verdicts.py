@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmnet_bridge.errors import listed
-from glmnet_bridge.mapping.correspondences import Correspondence
+from glmnet_bridge.mapping.correspondences import Correspondence, Tie
 from glmnet_bridge.mapping.distances import Distances
 from glmnet_bridge.mapping.unions import CONSTANT
 
@@ -29,6 +29,7 @@ class Case:
     constrained : the deviance of the constrained GLM less that of the free one, or None
     learnt : whether a learner of ours trained the network
     causes : of the gap to the maximum of the likelihood, with their shares, where they were looked for
+    faults : what is wrong with the network's output, one sentence each
     """
 
     map_: Correspondence
@@ -40,11 +41,13 @@ class Case:
     learnt: bool = False
     causes: tuple[tuple[str, float], ...] = ()
     other: str = ""
+    faults: tuple[str, ...] = ()
 
 
 def verdict(case: Case) -> str:
     """The paragraph for an affine network."""
-    parts = [_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case)]
+    parts = list(case.faults)
+    parts.append(_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case))
     if case.causes and not (case.learnt and len(case.causes) == 1):
         parts.append(_causes(case.causes, case.learnt))
     parts += _structure(case.map_, shared=case.shared)
@@ -154,19 +157,24 @@ def measured(map_: Correspondence, apart: Distances) -> bool:
 def _structure(map_: Correspondence, shared: bool) -> list[str]:
     """What the network lacks, ties, adds or has too much of."""
     parts = []
-    single = [tie for tie in map_.ties if len(tie.columns) == 1]
+    added = map_.terms.columns[map_.terms.own :]
+    alone = {tie.columns[0]: tie for tie in map_.ties if len(tie.columns) == 1}
+    own = [tie for name, tie in alone.items() if not map_.terms.added(map_.columns.index(name))]
+    left_out, held = [tie for tie in own if not tie.value], [tie for tie in own if tie.value]
     together = [tie for tie in map_.ties if len(tie.columns) > 1]
-    if single:
-        left_out, zero = [tie.columns[0] for tie in single], [tie.text for tie in single]
-        parts.append(f"It leaves out {listed(left_out)} ({listed(zero)}).")
+    if left_out:
+        parts.append(f"It leaves out {listed([tie.columns[0] for tie in left_out])} ({_texts(left_out)}).")
+    if held:
+        coefficients = "a fixed coefficient" if len(held) == 1 else "fixed coefficients"
+        names = listed([tie.columns[0] for tie in held])
+        parts.append(f"It gives {names} {coefficients} ({_texts(held)}), which no training of it can change.")
     if together:
         parts.append(f"It ties {listed([_tied(tie.columns, tie.text) for tie in together], 3)}.")
-    added = map_.terms.columns[map_.terms.own :]
     extra = [name for name in added if name != CONSTANT]
     if CONSTANT in added:
         parts.append("It has a bias where the formula has no intercept; distances are to the model with one.")
     if extra:
-        parts.append(f"It also uses {listed(extra, 4)}, which the formula lacks; distances are to the model with both.")
+        parts.append(_extra(extra, [tie for tie in alone.values() if tie not in own]))
     null = map_.null[:, :0] if shared else map_.null
     dead = [map_.weights[np.flatnonzero(column)[0]] for column in null.T if np.count_nonzero(column) == 1]
     if dead:
@@ -178,6 +186,19 @@ def _structure(map_: Correspondence, shared: bool) -> list[str]:
             f"Its weights are redundant in {plural}: single weights there have no standard error, the GLM's terms have."
         )
     return parts
+
+
+def _extra(names: list[str], fixed: list[Tie]) -> str:
+    """Columns that only the network has, and what of them it holds fixed."""
+    said = f"It also uses {listed(names, 4)}, which the formula lacks"
+    if not fixed:
+        return f"{said}; distances are to the model with both."
+    whose = "whose coefficient is" if len(fixed) == len(names) == 1 else "where coefficients are"
+    return f"{said}, and {whose} fixed ({_texts(fixed)}); distances are to the model with both, where it is free."
+
+
+def _texts(ties: list[Tie]) -> str:
+    return listed([tie.text for tie in ties])
 
 
 def _tied(columns: tuple[str, ...], text: str) -> str:
@@ -206,7 +227,35 @@ def bound(value: float) -> str:
     return rounding(value) if value < NOISE else f"at most {rounding(value)}"
 
 
-def uncharted(activation: str, link_activation: str, clipped: Sequence[object] | None, rows: int, cost: float) -> str:
+def no_better(deviance: float, null: float, guess: str) -> str:
+    """The sentence for a network that says no more than a constant does, with what may be why."""
+    figures = f"deviance {figure(deviance)}; a constant's is {figure(null)}"
+    return f"The network is no better than a constant ({figures}){guess}."
+
+
+def figure(value: float) -> str:
+    """A deviance, to a digit after the point, or more where it is small."""
+    return f"{value:.1f}" if value >= 10 else f"{value:.4g}"
+
+
+def guess(learnt: bool, aims: str) -> str:
+    """What may be why a network is no better than a constant: it was trained here, or for `aims`, or who knows how."""
+    if learnt:
+        return ": training has not got any further"
+    if aims:
+        return f": it was trained for more than the likelihood ({aims})"
+    return ": the network looks untrained, or its inputs come in another order or on another scale than in its training"
+
+
+def uncharted(
+    activation: str,
+    link_activation: str,
+    clipped: Sequence[object] | None,
+    rows: int,
+    cost: float,
+    faults: Sequence[str] = (),
+    units: Sequence[str] = (),
+) -> str:
     """The paragraph for a network that is not affine.
 
     Parameters
@@ -216,10 +265,12 @@ def uncharted(activation: str, link_activation: str, clipped: Sequence[object] |
     clipped : labels of the rows that a ReLU sets to eta = 0, or None
     rows : how many there are
     cost : log-likelihood of the GLM on the same columns less the network's
+    faults, units : what is wrong with its output, and with its hidden units, one sentence each
     """
     parts = [
+        *faults,
         f"The network is no GLM: {activation} stands before the {link_activation}, so that eta is not linear "
-        "in the weights. They have no GLM counterpart and no standard errors."
+        "in the weights. They have no GLM counterpart and no standard errors.",
     ]
     if clipped is not None and not len(clipped):
         parts.append("It clips no row: on these rows the network is linear.")
@@ -232,4 +283,4 @@ def uncharted(activation: str, link_activation: str, clipped: Sequence[object] |
         parts.append("No row passes, so that no weight can learn: train again from another start=.")
     word = "below" if cost >= 0 else "above"
     parts.append(f"Its log-likelihood is {abs(cost):.4g} {word} that of the GLM on the same columns.")
-    return " ".join(parts)
+    return " ".join([*parts, *units])

@@ -12,7 +12,7 @@ every law in `tests/laws`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,9 @@ class Distribution:
 class Family:
     """A distribution with a link; `local` is the kernel at eta.
 
+    `chosen` says whether somebody named the link: beside another one in `link=`, a default gives way and a
+    choice is contradicted. It is no part of what a family is, and does not count when two are compared.
+
     Examples
     --------
     >>> from glmnet_bridge.model.families import binomial
@@ -75,10 +78,11 @@ class Family:
     distribution: Distribution
     link: Link
     kernel: Callable[[Array, Array], Any]
+    chosen: bool = field(default=True, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by name: the functions of a link are not data."""
-        return _family, (self.name, self.link.name)
+        return _family, (self.name, self.link.name if self.chosen else None)
 
     @property
     def name(self) -> str:
@@ -324,7 +328,7 @@ def named(family: object, link: object = None) -> Family:
     ------
     ArgumentError
         for an unknown family or link, with the list of those that exist, and for a link beside a family
-        that has another one, unless that is its default (which nobody may have asked for)
+        for which another one was chosen (of a statsmodels object nobody knows whether its default was)
     """
     maker = getattr(family, "__name__", "")
     if maker in DISTRIBUTIONS and getattr(family, "__module__", "") == __name__:
@@ -337,7 +341,9 @@ def named(family: object, link: object = None) -> Family:
     if kind.__module__.startswith("statsmodels."):
         own = getattr(family, "link", None) if not isinstance(family, type) else None
         found = _family(_spelt(kind.__name__), None if own is None else _spelt(own))
-        return found if link is None else _relinked(found, link)
+        if link is None:
+            return found
+        return _relinked(replace(found, chosen=found.link.name != found.distribution.canonical), link)
     shown = repr(family) if isinstance(family, (int, float, type(None))) else f"a {type(family).__name__}"
     raise ArgumentError(
         f"family is {shown}, which is not understood. Give a name ({', '.join(DISTRIBUTIONS)}), "
@@ -348,7 +354,7 @@ def named(family: object, link: object = None) -> Family:
 def _relinked(family: Family, link: object) -> Family:
     """The family with this link, which must not contradict one that was chosen with the family."""
     other, own = _family(family.name, _spelt(link)), family.link.name
-    if own not in (other.link.name, family.distribution.canonical):
+    if family.chosen and own != other.link.name:
         raise ArgumentError(
             f"family= has the link {own!r} and link= says {other.link.name!r}: leave link= out, or give "
             f"family={family.name!r}."
@@ -390,4 +396,4 @@ def _family(name: str, link: str | None) -> Family:
         raise ArgumentError(
             f"The {name} family has no link {chosen!r}; it has {', '.join(allowed)}.{nearest(chosen, allowed)}"
         )
-    return Family(distribution, JOINT.get((name, chosen), LINKS[chosen]), KERNELS[name, chosen])
+    return Family(distribution, JOINT.get((name, chosen), LINKS[chosen]), KERNELS[name, chosen], link is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,16 @@ def test_a_link_beside_a_family_with_its_default() -> None:
     wanted = gb.glm("y ~ x1", DATA, link="probit")
     for chosen in (gb.families.binomial(), gb.families.binomial, family("Binomial"), "binomial"):
         same(gb.glm("y ~ x1", DATA, chosen, "probit"), wanted)
+
+
+def test_a_default_link_that_was_asked_for_is_a_choice() -> None:
+    said = gb.families.binomial("logit")
+    for verb in (gb.glm, gb.bridge):
+        refused(lambda verb=verb: verb("y ~ x1", DATA, said, "probit"), "'logit'", "'probit'", "leave link= out")
+    same(gb.glm("y ~ x1", DATA, said, "logit"), gb.glm("y ~ x1", DATA))
+    assert said == gb.families.binomial() and hash(said) == hash(gb.families.binomial())
+    for each in (said, gb.families.binomial()):
+        assert pickle.loads(pickle.dumps(each)).chosen == each.chosen
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])
