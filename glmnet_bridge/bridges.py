@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.cautions import speak
 from glmnet_bridge.design import arguments, matrices, responses, samples
-from glmnet_bridge.errors import ArgumentError, DataError, FitError, check_flags, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, FitError, check_flags
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting.estimates import Limits, estimate
+from glmnet_bridge.keywords import checked_keywords
 from glmnet_bridge.model import families, penalties
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.models import Model
@@ -21,60 +20,6 @@ from glmnet_bridge.model.networks import single_unit
 
 if TYPE_CHECKING:
     from glmnet_bridge.pairs import Bridge
-
-Verb = TypeVar("Verb", bound=Callable[..., Any])
-
-
-_OTHER_WORDS = {
-    "weights": "prior_weights (R's weights) or freq_weights",
-    "sample_weight": "prior_weights or freq_weights",
-    "var_weights": "prior_weights",
-    "frequency_weights": "freq_weights",
-    "n_trials": "trials",
-    "maxiter": "max_steps",
-    "max_iter": "max_steps",
-    "start_params": "start",
-    "alpha": "penalty, as in penalty=gb.penalties.ridge(1)",
-    "na_action": "missing",
-    "seed": "random_state",
-    "lr": "learning_rate",
-}
-"""Other packages' names of our arguments, where the nearest spelling would mislead."""
-
-
-def checked_keywords(verb: Verb) -> Verb:
-    """Calls that do not fit the signature raise an `ArgumentError`, with the nearest name for an unknown one."""
-
-    @functools.wraps(verb)
-    def wrapper(*args: Any, **keywords: Any) -> Any:
-        try:
-            return verb(*args, **keywords)
-        except TypeError:
-            # the signature is only looked at after a failure: binding costs as much as a step of a small fit
-            misfit = _misfit(verb, args, keywords)
-            if misfit is None:
-                raise  # it failed inside
-            raise misfit from None
-
-    return wrapper  # type: ignore[return-value]
-
-
-def _misfit(verb: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> ArgumentError | None:
-    """Why a call does not fit the signature, or None where it does."""
-    signature = inspect.signature(verb)
-    known = signature.parameters
-    for name in keywords:
-        if name not in known:
-            word = _OTHER_WORDS.get(name, "")
-            there = word and word.split(" ")[0].strip(",") in known
-            hint = f" Here it is called {word}." if there else nearest(name, known)
-            return ArgumentError(f"{verb.__name__}() has no argument {name!r}.{hint}")
-    try:
-        signature.bind(*args, **keywords)
-    except TypeError as error:
-        places = [name for name, each in known.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
-        return ArgumentError(f"{verb.__name__}(): {error}. It takes {', '.join(places)} by position, all else by name.")
-    return None
 
 
 @checked_keywords
@@ -172,6 +117,8 @@ def bridge(
     *,
     network: Any = None,
     inputs: Any = None,
+    loss: Any = None,
+    optimizer: Any = None,
     activation: str | None = None,
     train: str | None = None,
     epochs: int | None = None,
@@ -212,6 +159,12 @@ def bridge(
     inputs : what the network is fed: names of columns (`"age"`, `"site[north]"` for one level of a
         factor), a one-sided formula ("x1 + C(g)"), or numbers aligned with the rows; by default the
         columns that its inputs are named after, or those of the formula
+    loss : what the trained network was trained for, where it does not say so itself (PyTorch, ONNX, bare weights,
+        Keras that is not compiled): the object or function of the training loop, such as
+        `torch.nn.BCEWithLogitsLoss(pos_weight=w)`, or its name, with its settings as in
+        "CrossEntropyLoss(label_smoothing=0.1)". It says the family, and what `causes` looks for
+    optimizer : what it was trained by, likewise: `torch.optim.SGD(...)`, whose weight decay is a penalty on the
+        parameters of each group, or "SGD(weight_decay=0.01)"
     activation : of the unit before the link, such as "relu"; the network is then no GLM, and is trained
         (without `train` by "lbfgs", from the GLM's coefficients)
     train : a learner ("sgd", "adam", "momentum", "nesterov", "gradient descent", "lbfgs") that trains the
@@ -244,7 +197,7 @@ def bridge(
 
     check_flags(strict=strict, keep_data=keep_data, progress=progress)
     wanted = wish(
-        network, inputs, activation, train, start, False, functions,
+        network, inputs, activation, train, start, False, functions, loss, optimizer,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
         validation=validation, patience=patience, random_state=random_state, progress=progress,
     )  # fmt: skip
@@ -275,6 +228,8 @@ def network(
     *,
     network: Any = None,
     inputs: Any = None,
+    loss: Any = None,
+    optimizer: Any = None,
     activation: str | None = None,
     train: str | None = "irls",
     epochs: int | None = None,
@@ -305,7 +260,8 @@ def network(
 
     Parameters
     ----------
-    formula, data, family, link, network, inputs, activation : as in `bridge`, like all not named here
+    formula, data, family, link, network, inputs, loss, optimizer, activation : as in `bridge`, like all not
+        named here
     train : "irls" fits the one unit that the formula's GLM is, by Newton's method; a learner's name
         trains; None evaluates the network as it is at `start`. A `network` or `inputs` that are given
         without a learner are evaluated at `start` too
@@ -327,7 +283,7 @@ def network(
 
     check_flags(strict=strict, keep_data=keep_data, progress=progress)
     wanted = wish(
-        network, inputs, activation, train, start, train is None, functions,
+        network, inputs, activation, train, start, train is None, functions, loss, optimizer,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
         validation=validation, patience=patience, random_state=random_state, progress=progress,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.adapters import notes, outputs, recognition
+from glmnet_bridge.adapters import notes, outputs, recognition, schoolings
 from glmnet_bridge.adapters.agreements import Agreement, agree
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
@@ -113,6 +113,8 @@ def wish(
     start: Any,
     evaluate: bool,
     functions: Any,
+    loss: Any = None,
+    optimizer: Any = None,
     **options: Any,
 ) -> Wish:
     """Check what the caller asked of the network side; `options` are those of `trainings.training`.
@@ -122,10 +124,13 @@ def wish(
     ArgumentError
         naming the argument
     """
-    foreign = None
+    foreign, told = None, schoolings.told(loss, optimizer)
     if network is not None and not isinstance(network, Network):
-        foreign = recognition.read(network, {"widths": widths(ask(inputs, functions))})
+        foreign = recognition.read(network, {"widths": widths(ask(inputs, functions)), "told": told})
         network, start = foreign.network, foreign.theta if start is None else start
+    if told.words and (foreign is None or train not in (None, IRLS)):
+        here = "there is none" if foreign is None else f"train={train!r} trains it on from there by the likelihood"
+        raise ArgumentError(f"{told.words} is how a network= of another package was trained, and {here}: leave it out.")
     if network is not None and activation is not None:
         raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
     if activation in ("identity", "linear"):
