@@ -20,6 +20,7 @@ from glmnet_bridge.model.networks import single_unit
 
 if TYPE_CHECKING:
     from glmnet_bridge.pairs import Bridge
+    from glmnet_bridge.readings import Wish
 
 
 @checked_keywords
@@ -212,11 +213,7 @@ def bridge(
     if wanted.shared:
         return shared(left)
     reading = read(wanted, left.recipe, left.sample, left.family, left.estimate.model.penalty, data, glm=left)
-    if not keep_data:
-        reading = replace(reading, fit=replace(reading.fit, data=None))
-    if strict and wanted.training is not None and not reading.fit.converged:
-        raise FitError(reading.fit.estimate.note)
-    return meet(left, reading)
+    return meet(left, replace(reading, fit=_handed(reading.fit, wanted, strict, keep_data)))
 
 
 @checked_keywords
@@ -298,6 +295,11 @@ def network(
         kept, limits = data if keep_data else None, Limits(tol, max_steps)
         return _fitted(recipe.design.names, chosen, recipe, sample, penalty, start, limits, strict, kept)
     found = read(wanted, recipe, sample, chosen, penalties.given(penalty), data, glm=None).fit
+    return _handed(found, wanted, strict, keep_data)
+
+
+def _handed(found: Fit, wanted: Wish, strict: bool, keep_data: bool) -> Fit:
+    """A network as the caller wants it: with or without its data, or not at all where training did not converge."""
     if strict and wanted.training is not None and not found.converged:
         raise FitError(found.estimate.note)
     return found if keep_data else replace(found, data=None)

@@ -219,6 +219,7 @@ def read(
         fed, raws = feed_model(foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept)
         agreement = agree(foreign, raws, sample.n)
         network = outputs.with_family(foreign, recipe.response, family)
+        foreign = outputs.judged(foreign, family)
         foreign = notes.noted(foreign, wanted.asked, raws, frames.as_frame(data).columns, family, rows)
     if fed is None:
         union = unions.over_columns(recipe.design, rows, network.inputs, rank)

@@ -17,7 +17,7 @@ from glmnet_bridge.adapters import objectives, optimisers
 from glmnet_bridge.adapters.foreigns import Decay, Foreign, Schooling
 from glmnet_bridge.adapters.objectives import End, Objective
 from glmnet_bridge.adapters.optimisers import Optimiser, Ridge
-from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.errors import ArgumentError, listed
 from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.networks import Network
 
@@ -175,11 +175,20 @@ def sentence(told: Told) -> str:
     loss, optimiser = told.objective, told.optimiser
     parts = []
     if loss is not None:
-        rows = {"mean": "the mean over the rows", "sum": "the sum over the rows"}.get(loss.reduction, "")
-        parts.append(f"for {loss.name}{f' ({rows})' if rows else ''}")
+        parts.append(f"for {loss.name}{_settings(loss)}")
     if optimiser is not None:
         parts.append(f"by {optimiser.name}")
     return f"It was trained {' '.join(parts)}, as {told.words} say{'s' if len(parts) == 1 else ''}."
+
+
+def _settings(loss: Objective) -> str:
+    """What a loss was made with, in brackets."""
+    said = [f"class weights {listed([f'{each:g}' for each in loss.class_weights], 8)}"] if loss.class_weights else []
+    said += [f"label smoothing {loss.smoothing:g}"] if loss.smoothing else []
+    rows = {"mean": "the mean over the rows", "sum": "the sum over the rows"}.get(loss.reduction)
+    if rows is not None:
+        said.append(f"{rows}, by these weights" if loss.weighted and loss.reduction == "mean" else rows)
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def last(network: Network) -> str:

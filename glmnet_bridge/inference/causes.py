@@ -171,7 +171,8 @@ def undone(
         move("penalty", f"the penalty of the training ({training.penalty}) pulls the weights to 0", free)
     if training.smoothing:
         bare = replace(training, smoothing=0.0, l1=0 * training.l1, l2=0 * training.l2)
-        words = f"label smoothing {training.smoothing:g} trains on responses moved towards 1/2"
+        classes = aim.rows.response.shape[1] + 1
+        words = f"label smoothing {training.smoothing:g} trains on responses moved towards 1/{classes}"
         move("label smoothing", words, own(bare, aim) or aim)
     if training.class_weights is not None:
         bare = replace(training, smoothing=0.0, class_weights=None, l1=0 * training.l1, l2=0 * training.l2)
