@@ -130,7 +130,7 @@ def wish(
         network, start = foreign.network, foreign.theta if start is None else start
     if told.words and (foreign is None or train not in (None, IRLS)):
         here = "there is none" if foreign is None else f"train={train!r} trains it on from there by the likelihood"
-        raise ArgumentError(f"{told.words} is how a network= of another package was trained, and {here}: leave it out.")
+        raise ArgumentError(f"Leave {told.words} out: it says how a network= of another package was trained; {here}.")
     if network is not None and activation is not None:
         raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
     if activation in ("identity", "linear"):

@@ -83,8 +83,8 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
     told: Told = (options or {}).get("told", UNTOLD)
     if told.words and "told" not in taken:
         raise ArgumentError(
-            f"{told.words} is for a network that does not say how it was trained (PyTorch, ONNX, bare weights, Keras "
-            f"that is not compiled); a {type(model).__name__} says it itself. Leave it out."
+            f"A {type(model).__name__} says itself how it was trained: leave {told.words} out. That is for networks "
+            "that do not say it: PyTorch, ONNX, bare weights, Keras that is not compiled."
         )
     answer: Foreign = module.read(model, **{name: each for name, each in (options or {}).items() if name in taken})
     return answer

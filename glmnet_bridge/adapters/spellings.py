@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,9 @@ def spelt(given: Any, argument: str, keys: Sequence[str]) -> Spelt:
     kinds = given.__mro__ if isinstance(given, type) else type(given).__mro__
     package = next((each for kind in kinds if (each := kind.__module__.split(".")[0]) in PACKAGES), "")
     if package == "keras" and not isinstance(given, type) and callable(getattr(given, "get_config", None)):
-        return Spelt(type(given).__name__, given.get_config(), package)
+        with warnings.catch_warnings():  # of how Keras makes numbers of its own variables
+            warnings.simplefilter("ignore")
+            return Spelt(type(given).__name__, given.get_config(), package)
     if package and not isinstance(given, type):
         held = {key: getattr(given, key) for key in keys if hasattr(given, key)}
         return Spelt(type(given).__name__, held, package)
