@@ -5,8 +5,9 @@ One cause is undone at a time, in the order in which training put them there:
     as trained -> trained on to its own optimum -> without penalty -> without label smoothing
                -> without class weights -> with the likelihood as loss -> with all terms free (the estimate)
 
-Each difference of coefficients is a share of the gap; the shares add up to it. In one number, a
-share is the projection of its difference on the whole gap, in the metric of the information.
+A loss that took probabilities for logits is undone before the penalty. Each difference of coefficients
+is a share of the gap; the shares add up to it. In one number, a share is the projection of its
+difference on the whole gap, in the metric of the information.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ DOUBLE = 1e-12  # machine epsilon of single precision is above, that of double p
 EXPRESSED = 1e-6  # standard errors within which the network's own maximum is the estimate
 SINGLE = 64  # roundings in single precision that a trained weight may hold
 # losses that are no likelihood, and whose optimum is known: their kernels, and what these are times the loss
+TWO = ("cross-entropy through two sigmoids", "cross-entropy through two softmaxes")
 LOSSES: dict[str, tuple[Callable[[Link], Callable[[Array, Array], Any]], float]] = {
     "squared error": (squared_error, 0.5),
-    "cross-entropy through two sigmoids": (twice, 1.0),
-    "cross-entropy through two softmaxes": (twice_softmax, 1.0),
+    TWO[0]: (twice, 1.0),
+    TWO[1]: (twice_softmax, 1.0),
 }
 
 
@@ -166,6 +168,12 @@ def undone(
     move("training", f"training stopped short of the optimum of its {which}{training.remark}", first)
     if rounding_only(steps[0][2] - steps[0][3], sizes, training.precision):
         steps[0] = ("single precision", "the weights are rounded to single precision", *steps[0][2:])
+    if training.loss in TWO:
+        # without the penalty its optimum may lie at infinity, so that it is undone first, beside the same penalty
+        words = f"{training.loss} is minimised elsewhere than through one of them"
+        training = replace(training, loss="")
+        first = own(training, aim) or aim
+        move("loss", words, first)
     if first.penalised:
         free = replace(first, l1=np.zeros_like(first.l1), l2=np.zeros_like(first.l2))
         move("penalty", f"the penalty of the training ({training.penalty}) pulls the weights to 0", free)

@@ -128,11 +128,11 @@ UNDONE = {
     ),
     "squares of a sigmoid": (lambda: linear(1, nn.Sigmoid()), nn.MSELoss(), ("y",), 0.01, ["penalty", "loss"]),
     "squares of a softmax": (lambda: linear(2, nn.Softmax(1)), nn.MSELoss(), ("pair",), 0.01, ["penalty", "loss"]),
-    "two softmaxes": (lambda: linear(2, nn.Softmax(1)), nn.CrossEntropyLoss(), ("y", True), 0.005, ["penalty", "loss"]),
+    "two softmaxes": (lambda: linear(2, nn.Softmax(1)), nn.CrossEntropyLoss(), ("y", True), 0.005, ["loss", "penalty"]),
     "two softmaxes, three classes": (
-        lambda: linear(3, nn.Softmax(1)), nn.CrossEntropyLoss(), ("class_", True), 0.005, ["penalty", "loss"],
+        lambda: linear(3, nn.Softmax(1)), nn.CrossEntropyLoss(), ("class_", True), 0.005, ["loss", "penalty"],
     ),
-    "two sigmoids": (lambda: linear(1, nn.Sigmoid()), nn.BCEWithLogitsLoss(), ("y",), 0.005, ["penalty", "loss"]),
+    "two sigmoids": (lambda: linear(1, nn.Sigmoid()), nn.BCEWithLogitsLoss(), ("y",), 0.005, ["loss", "penalty"]),
 }  # fmt: skip
 
 
