@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.cautions import speak
 from glmnet_bridge.design import arguments, matrices, responses, samples
-from glmnet_bridge.errors import ArgumentError, DataError, FitError, check_flags, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, FitError, check_flags
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting.estimates import Limits, estimate
+from glmnet_bridge.keywords import checked_keywords
 from glmnet_bridge.model import families, penalties
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.models import Model
@@ -21,60 +20,7 @@ from glmnet_bridge.model.networks import single_unit
 
 if TYPE_CHECKING:
     from glmnet_bridge.pairs import Bridge
-
-Verb = TypeVar("Verb", bound=Callable[..., Any])
-
-
-_OTHER_WORDS = {
-    "weights": "prior_weights (R's weights) or freq_weights",
-    "sample_weight": "prior_weights or freq_weights",
-    "var_weights": "prior_weights",
-    "frequency_weights": "freq_weights",
-    "n_trials": "trials",
-    "maxiter": "max_steps",
-    "max_iter": "max_steps",
-    "start_params": "start",
-    "alpha": "penalty, as in penalty=gb.penalties.ridge(1)",
-    "na_action": "missing",
-    "seed": "random_state",
-    "lr": "learning_rate",
-}
-"""Other packages' names of our arguments, where the nearest spelling would mislead."""
-
-
-def checked_keywords(verb: Verb) -> Verb:
-    """Calls that do not fit the signature raise an `ArgumentError`, with the nearest name for an unknown one."""
-
-    @functools.wraps(verb)
-    def wrapper(*args: Any, **keywords: Any) -> Any:
-        try:
-            return verb(*args, **keywords)
-        except TypeError:
-            # the signature is only looked at after a failure: binding costs as much as a step of a small fit
-            misfit = _misfit(verb, args, keywords)
-            if misfit is None:
-                raise  # it failed inside
-            raise misfit from None
-
-    return wrapper  # type: ignore[return-value]
-
-
-def _misfit(verb: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> ArgumentError | None:
-    """Why a call does not fit the signature, or None where it does."""
-    signature = inspect.signature(verb)
-    known = signature.parameters
-    for name in keywords:
-        if name not in known:
-            word = _OTHER_WORDS.get(name, "")
-            there = word and word.split(" ")[0].strip(",") in known
-            hint = f" Here it is called {word}." if there else nearest(name, known)
-            return ArgumentError(f"{verb.__name__}() has no argument {name!r}.{hint}")
-    try:
-        signature.bind(*args, **keywords)
-    except TypeError as error:
-        places = [name for name, each in known.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
-        return ArgumentError(f"{verb.__name__}(): {error}. It takes {', '.join(places)} by position, all else by name.")
-    return None
+    from glmnet_bridge.readings import Wish
 
 
 @checked_keywords
@@ -172,6 +118,8 @@ def bridge(
     *,
     network: Any = None,
     inputs: Any = None,
+    loss: Any = None,
+    optimizer: Any = None,
     activation: str | None = None,
     train: str | None = None,
     epochs: int | None = None,
@@ -212,6 +160,12 @@ def bridge(
     inputs : what the network is fed: names of columns (`"age"`, `"site[north]"` for one level of a
         factor), a one-sided formula ("x1 + C(g)"), or numbers aligned with the rows; by default the
         columns that its inputs are named after, or those of the formula
+    loss : what the trained network was trained for, where it does not say so itself (PyTorch, ONNX, bare weights,
+        Keras that is not compiled): the object or function of the training loop, such as
+        `torch.nn.BCEWithLogitsLoss(pos_weight=w)`, or its name, with its settings as in
+        "CrossEntropyLoss(label_smoothing=0.1)". It says the family, and what `causes` looks for
+    optimizer : what it was trained by, likewise: `torch.optim.SGD(...)`, whose weight decay is a penalty on the
+        parameters of each group, or "SGD(weight_decay=0.01)"
     activation : of the unit before the link, such as "relu"; the network is then no GLM, and is trained
         (without `train` by "lbfgs", from the GLM's coefficients)
     train : a learner ("sgd", "adam", "momentum", "nesterov", "gradient descent", "lbfgs") that trains the
@@ -244,7 +198,7 @@ def bridge(
 
     check_flags(strict=strict, keep_data=keep_data, progress=progress)
     wanted = wish(
-        network, inputs, activation, train, start, False, functions,
+        network, inputs, activation, train, start, False, functions, loss, optimizer,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
         validation=validation, patience=patience, random_state=random_state, progress=progress,
     )  # fmt: skip
@@ -259,11 +213,7 @@ def bridge(
     if wanted.shared:
         return shared(left)
     reading = read(wanted, left.recipe, left.sample, left.family, left.estimate.model.penalty, data, glm=left)
-    if not keep_data:
-        reading = replace(reading, fit=replace(reading.fit, data=None))
-    if strict and wanted.training is not None and not reading.fit.converged:
-        raise FitError(reading.fit.estimate.note)
-    return meet(left, reading)
+    return meet(left, replace(reading, fit=_handed(reading.fit, wanted, strict, keep_data)))
 
 
 @checked_keywords
@@ -275,6 +225,8 @@ def network(
     *,
     network: Any = None,
     inputs: Any = None,
+    loss: Any = None,
+    optimizer: Any = None,
     activation: str | None = None,
     train: str | None = "irls",
     epochs: int | None = None,
@@ -305,7 +257,8 @@ def network(
 
     Parameters
     ----------
-    formula, data, family, link, network, inputs, activation : as in `bridge`, like all not named here
+    formula, data, family, link, network, inputs, loss, optimizer, activation : as in `bridge`, like all not
+        named here
     train : "irls" fits the one unit that the formula's GLM is, by Newton's method; a learner's name
         trains; None evaluates the network as it is at `start`. A `network` or `inputs` that are given
         without a learner are evaluated at `start` too
@@ -327,7 +280,7 @@ def network(
 
     check_flags(strict=strict, keep_data=keep_data, progress=progress)
     wanted = wish(
-        network, inputs, activation, train, start, train is None, functions,
+        network, inputs, activation, train, start, train is None, functions, loss, optimizer,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, momentum=momentum,
         validation=validation, patience=patience, random_state=random_state, progress=progress,
     )  # fmt: skip
@@ -342,6 +295,11 @@ def network(
         kept, limits = data if keep_data else None, Limits(tol, max_steps)
         return _fitted(recipe.design.names, chosen, recipe, sample, penalty, start, limits, strict, kept)
     found = read(wanted, recipe, sample, chosen, penalties.given(penalty), data, glm=None).fit
+    return _handed(found, wanted, strict, keep_data)
+
+
+def _handed(found: Fit, wanted: Wish, strict: bool, keep_data: bool) -> Fit:
+    """A network as the caller wants it: with or without its data, or not at all where training did not converge."""
     if strict and wanted.training is not None and not found.converged:
         raise FitError(found.estimate.note)
     return found if keep_data else replace(found, data=None)

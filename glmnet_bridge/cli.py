@@ -104,6 +104,10 @@ def _read_arguments(parser: argparse.ArgumentParser) -> None:
         "--inputs", help="what the network is fed: names with commas between, or a formula like 'x + g'"
     )
     parser.add_argument("--architecture", help="layers of bare weights by name, such as 'fc1 relu fc2 sigmoid'")
+    parser.add_argument(
+        "--loss", help="what it was trained for: 'BCEWithLogitsLoss(pos_weight=3)', where it does not say"
+    )
+    parser.add_argument("--optimizer", help="what it was trained by, such as 'SGD(weight_decay=0.01)'")
     parser.add_argument("--trust", action="store_true", help="load a .joblib or .pkl file, which can run any code")
 
 
@@ -155,7 +159,8 @@ def _read(options: argparse.Namespace) -> int:
     inputs = options.inputs
     if inputs is not None and ("," in inputs or not any(mark in inputs for mark in "+*:(")):
         inputs = [name.strip() for name in inputs.split(",") if name.strip()]
-    bridge = bridges.bridge(options.formula, table(options.data), network=network, inputs=inputs, **_given(options))
+    told = {"network": network, "inputs": inputs, "loss": options.loss, "optimizer": options.optimizer}
+    bridge = bridges.bridge(options.formula, table(options.data), **told, **_given(options))
     _write(options, bridge, bridge.glm)
     return _code(bridge.glm)
 

@@ -6,13 +6,15 @@ its penalty and its loss, in our scale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.adapters import labels, outputs
+from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.responses import Response
@@ -31,9 +33,9 @@ from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import Network, fold, fold_jacobian, single_unit
 
 Array = np.ndarray
+Weights = Mapping[Any, float] | tuple[float, ...] | str
 
-SQUARED = dict.fromkeys(("mean_squared_error", "mse", "squared_error", "MSELoss", "brier_score"), "squared error")
-"""What the packages call it."""
+DECOUPLED = "; its weight decay is decoupled from the gradient, no penalty, and holds weights back on the way"
 
 
 def training_of(fit: Fit, response: Response) -> Training:
@@ -48,33 +50,49 @@ def training_of(fit: Fit, response: Response) -> Training:
     foreign = fit.foreign
     if foreign is None:
         penalty = fit.estimate.model.penalty
-        diagonal = penalty.diagonal(fit.estimate.model.network.entries)
+        diagonal = fit.estimate.model.decay
         return Training(none, none if diagonal is None else diagonal, repr(penalty) if penalty.strength else "")
     school = foreign.schooling
+    class_weights = None
+    if school.class_weights is not None:
+        class_weights = _class_weights(school.class_weights, foreign, fit, response)
     l1, l2, words = none, none, ""
     if school.decay is not None:
-        rows = float(fit.rows.weights.sum()) if school.decay.per_row else 1.0
+        counted = fit.rows.weights
+        if school.decay.weighted and class_weights is not None:
+            counted = counted * (causes.by_class(fit.rows.response) @ class_weights)
+        rows = float(counted.sum()) if school.decay.per_row else 1.0
         l1, l2, words = rows * school.decay.l1, rows * school.decay.l2, school.decay.words
-    loss = "" if school.likelihood else SQUARED.get(school.loss, school.loss or "the loss")
-    weights = None
-    if school.class_weights is not None:
-        weights = _row_weights(school.class_weights, fit, response)
-    return Training(l1, l2, words, loss, school.smoothing, weights, foreign.precision)
+    loss = "" if school.likelihood else school.instead or school.loss or "the loss"
+    remark = DECOUPLED if school.decoupled else ""
+    return Training(l1, l2, words, loss, school.smoothing, class_weights, foreign.precision, remark)
 
 
-def _row_weights(given: Mapping[Any, float] | str, fit: Fit, response: Response) -> Array:
-    """The class weight of each row `(n,)`: by the labels of the classes, or inversely to their numbers of rows."""
+def _class_weights(given: Weights, foreign: Foreign, fit: Fit, response: Response) -> Array:
+    """Class weights `(k + 1,)` by the labels of the classes, their places, or inversely to their numbers of rows."""
     shown = fit.rows.response
-    of_class = np.column_stack([1.0 - shown.sum(axis=1), shown])  # the first class, or the other level, comes first
     if isinstance(given, str):
+        of_class = causes.by_class(shown)
         shares = np.average(of_class, axis=0, weights=fit.rows.weights)
-        return of_class @ (1.0 / (of_class.shape[1] * np.maximum(shares, np.finfo(float).tiny)))
-    if shown.shape[1] == 1:
-        return of_class @ np.array(_both(given, response))
+        return np.asarray(1.0 / (of_class.shape[1] * np.maximum(shares, np.finfo(float).tiny)))
+    if isinstance(given, tuple):
+        if response.kind not in ("binary", "classes"):
+            return np.array(given)  # failures and successes
+        given = _by_place(given, foreign, response)
+    if shown.shape[1] == 1 and response.kind != "classes":
+        return np.array(_both(given, response))
     others = fit.estimate.model.outputs
     first = next((str(level) for level in response.levels if str(level) not in others), "")
     by_name = {str(label): float(weight) for label, weight in given.items()}
-    return of_class @ np.array([by_name.get(name, 1.0) for name in (first, *others)])
+    return np.array([by_name.get(name, 1.0) for name in (first, *others)])
+
+
+def _by_place(weights: Sequence[float], foreign: Foreign, response: Response) -> dict[Any, float]:
+    """Weights of a network's outputs, in their order, by the levels that these speak of."""
+    if response.kind == "classes":
+        return dict(zip(outputs.class_order(foreign, response), weights, strict=True))
+    own = labels.spoken(foreign, response).level
+    return {level: weights[-1] if level == own else weights[0] for level in response.levels}
 
 
 def _both(weights: Mapping[Any, float], response: Response) -> tuple[float, float]:
@@ -216,7 +234,7 @@ def ridge_of(training: Training | None, map_: Correspondence | None, fit: Fit) -
     other = (
         known.loss
         or ("label smoothing" if known.smoothing else "")
-        or ("class weights" if known.weights is not None else "")
+        or ("class weights" if known.class_weights is not None else "")
     )
     if other:
         raise BridgeError(

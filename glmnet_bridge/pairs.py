@@ -263,7 +263,7 @@ class Bridge:
                 f"{verdicts.bound(self.agreement.rows)} on the rows and {verdicts.bound(self.agreement.random)} "
                 f"on random rows ({arithmetic} precision)."
             )
-            out += [*foreign.folded, *foreign.schooling.notes]
+            out += foreign.folded
             note = order_note(foreign, self.network.recipe.response)
             out += [note] if note else []
         out += [*self.margins, *(self.remarks.units if self.local is not None else ())]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.adapters import notes, outputs, recognition
+from glmnet_bridge.adapters import notes, outputs, recognition, schoolings
 from glmnet_bridge.adapters.agreements import Agreement, agree
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.answers import rows_of
@@ -116,6 +116,8 @@ def wish(
     start: Any,
     evaluate: bool,
     functions: Any,
+    loss: Any = None,
+    optimizer: Any = None,
     **options: Any,
 ) -> Wish:
     """Check what the caller asked of the network side; `options` are those of `trainings.training`.
@@ -125,10 +127,13 @@ def wish(
     ArgumentError
         naming the argument
     """
-    foreign = None
+    foreign, told = None, schoolings.told(loss, optimizer)
     if network is not None and not isinstance(network, Network):
-        foreign = recognition.read(network, {"widths": widths(ask(inputs, functions))})
+        foreign = recognition.read(network, {"widths": widths(ask(inputs, functions)), "told": told})
         network, start = foreign.network, foreign.theta if start is None else start
+    if told.words and (foreign is None or train not in (None, IRLS)):
+        here = "there is none" if foreign is None else f"train={train!r} trains it on from there by the likelihood"
+        raise ArgumentError(f"Leave {told.words} out: it says how a network= of another package was trained; {here}.")
     if network is not None and activation is not None:
         raise ArgumentError("activation= is for the formula's own unit; the layers of network= have their own.")
     if activation in ("identity", "linear"):
@@ -217,6 +222,7 @@ def read(
         fed, raws = feed_model(foreign.intake, wanted.asked, recipe.design, data, rows, sample.index, sample.kept)
         agreement = agree(foreign, raws, fed, rows)
         network = outputs.with_family(foreign, recipe.response, family)
+        foreign = outputs.judged(foreign, family)
         columns = frames.as_frame(data).columns
         foreign = notes.noted(foreign, wanted.asked, raws, columns, family, rows)
         nameless = orders.nameless(foreign.intake, wanted.asked, raws, columns)
@@ -408,7 +414,7 @@ def evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | N
         distance = losses.Loss(model, rows, residual).gap(theta).distance
         return replace(found, sums=replace(sums, observed=None), distance=distance, trace=_one(found, distance))
     assert sums.expected is not None and sums.score is not None
-    decay = model.penalty.diagonal(model.network.entries)
+    decay = model.decay
     info = sums.expected if decay is None else sums.expected + np.diag(decay)
     inverse = generalised_inverse_of_rank(info, free if decay is None else None)
     score = sums.score if decay is None else sums.score - decay * theta

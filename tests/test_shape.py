@@ -23,6 +23,7 @@ PACKAGE = "glmnet_bridge"
 # Data flow downwards: a stage imports from stages above it, and from itself without cycles.
 STAGES = (
     "errors",
+    "keywords",
     "data",
     "design",
     "model",

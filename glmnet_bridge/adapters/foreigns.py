@@ -29,12 +29,14 @@ class Decay:
     l1, l2 : (P,) strengths per weight, where the number of rows is known; see `rows`
     per_row : whether the strengths must still be multiplied by the number of rows (a mean loss)
     words : where it was read, such as "C=1.0" or "kernel_regularizer=L2(0.01)"
+    weighted : whether that number of rows counts each with its class weight (a mean over these weights)
     """
 
     l1: Array
     l2: Array
     per_row: bool = False
     words: str = ""
+    weighted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,14 @@ class Schooling:
     ----------
     loss : its name in the model's words, or "" where the model does not say
     likelihood : whether that loss is minus a log-likelihood of the family (a hinge or a squared error is not)
+    instead : where it is not, but its optimum is known: a key of `inference.causes.LOSSES`
     decay : the penalty, or None where there is none or none is known
     notes : sentences such as "AdamW's decoupled decay has no meaning as a penalty"
     optimiser : its name, or ""
+    decoupled : whether it takes its weight decay off the weights beside the gradient, which is no penalty
     smoothing : label smoothing
-    class_weights : by class, the word "balanced" (inversely to the number of rows of a class), or None
+    class_weights : by class, in the order of the network's outputs (of a single one: other level, its level), the
+        word "balanced" (inversely to the number of rows of a class), or None
     """
 
     loss: str = ""
@@ -58,7 +63,9 @@ class Schooling:
     notes: tuple[str, ...] = ()
     optimiser: str = ""
     smoothing: float = 0.0
-    class_weights: dict[object, float] | str | None = None
+    class_weights: dict[object, float] | tuple[float, ...] | str | None = None
+    instead: str = ""
+    decoupled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,22 @@ def settled(foreign: Foreign, family: Any, link: Any) -> Family:
     )
 
 
+def judged(foreign: Foreign, family: Family) -> Foreign:
+    """The network beside a family; a loss that is the likelihood of another one is none of this."""
+    own, school = foreign.family, foreign.schooling
+    if own is None or not (school.loss and school.likelihood) or own.distribution == family.distribution:
+        return foreign
+    if {own.name, family.name} == {"binomial", "multinomial"}:
+        return foreign
+    note = f"The loss {school.loss} is that of {own!r}, not of {family!r}, as which the network is read."
+    instead, decay = "", None
+    if own.name == "gaussian":  # the likelihood is half of it, and so is the penalty beside the likelihood
+        instead = "squared error"
+        decay = school.decay and replace(school.decay, l1=2.0 * school.decay.l1, l2=2.0 * school.decay.l2)
+    taught = replace(school, likelihood=False, instead=instead, decay=decay, notes=(*school.notes, note))
+    return replace(foreign, schooling=taught)
+
+
 def _check_end(foreign: Foreign) -> None:
     """An activation that is no inverse link does not stand before a family that nobody named."""
     last = foreign.network.layers[-1]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.adapters.schoolings import UNTOLD, Told
 from glmnet_bridge.errors import ArgumentError
 
 # the package of a model's type (or of one that it inherits from), and the module that reads it
@@ -56,7 +57,7 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
     ----------
     model : of a package in `READERS`, the path of a file that ends as in `FILES`, or weights (see `tensors.readers`)
     options : what a model may not say itself, by name; each reader is told what it takes: `widths` (how many
-        inputs the caller names, in all or by the network's input)
+        inputs the caller names, in all or by the network's input), `told` (what the caller says of its training)
 
     Raises
     ------
@@ -79,5 +80,11 @@ def read(model: Any, options: Mapping[str, Any] | None = None) -> Foreign:
         )
     module = importlib.import_module(f"glmnet_bridge.adapters.{found}")
     taken = inspect.signature(module.read).parameters
+    told: Told = (options or {}).get("told", UNTOLD)
+    if told.words and "told" not in taken:
+        raise ArgumentError(
+            f"A {type(model).__name__} says itself how it was trained: leave {told.words} out. That is for networks "
+            "that do not say it: PyTorch, ONNX, bare weights, Keras that is not compiled."
+        )
     answer: Foreign = module.read(model, **{name: each for name, each in (options or {}).items() if name in taken})
     return answer

@@ -112,7 +112,7 @@ def _of_theta(estimate: Estimate, kind: str) -> Array | None:
     info = estimate.sums.observed if kind == "observed" else estimate.sums.expected
     if info is None:
         return None
-    diagonal = estimate.model.penalty.diagonal(estimate.model.network.entries)
+    diagonal = estimate.model.decay
     used = linalg.factor(info if diagonal is None else info + np.diag(diagonal))
     if used is not None:
         inverse = used.inverse()

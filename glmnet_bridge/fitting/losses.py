@@ -102,7 +102,7 @@ class Loss:
 
     def __post_init__(self) -> None:
         self.total = float(self.rows.weights.sum())
-        self.decay = self.model.penalty.diagonal(self.model.network.entries)
+        self.decay = self.model.decay
 
     def loglik(self, theta: Array) -> float:
         """Log-likelihood less that of the saturated model, without penalty; -inf where it is undefined."""

@@ -29,7 +29,7 @@ def common_level(model: Model, rows: Rows) -> float | None:
     """
     if rows.offset is None or "Intercept" not in model.columns:
         return None
-    penalty = model.penalty.diagonal(model.network.entries)
+    penalty = model.decay
     total = float(rows.weights.sum())
     if (penalty is not None and penalty[model.columns.index("Intercept")] > 0) or not 0 < total < np.inf:
         return None

@@ -71,7 +71,7 @@ class Problem:
 
     def _penalty(self, model: Model) -> Array | None:
         """The penalty in standard coordinates: T' D T."""
-        diagonal = model.penalty.diagonal(model.network.entries)
+        diagonal = model.decay
         if diagonal is None:
             return None
         return self.own_axes().curvature(np.diag(diagonal / self.unit))
@@ -94,7 +94,7 @@ class Problem:
 
     def held(self) -> Array:
         """Positions of the columns that a penalty keeps finite."""
-        diagonal = self.model.penalty.diagonal(self.model.network.entries)
+        diagonal = self.model.decay
         return np.array([], dtype=int) if diagonal is None else np.flatnonzero(diagonal > 0)
 
     def own_axes(self) -> Coordinates:

@@ -5,21 +5,23 @@ One cause is undone at a time, in the order in which training put them there:
     as trained -> trained on to its own optimum -> without penalty -> without label smoothing
                -> without class weights -> with the likelihood as loss -> with all terms free (the estimate)
 
-Each difference of coefficients is a share of the gap; the shares add up to it. In one number, a
-share is the projection of its difference on the whole gap, in the metric of the information.
+A loss that took probabilities for logits is undone before the penalty. Each difference of coefficients
+is a share of the gap; the shares add up to it. In one number, a share is the projection of its
+difference on the whole gap, in the metric of the information.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from glmnet_bridge.inference.optima import Aim, optimum
-from glmnet_bridge.model.families import Family
-from glmnet_bridge.model.losses import squared_error
+from glmnet_bridge.model.families import Link
+from glmnet_bridge.model.losses import squared_error, twice, twice_softmax
 
 Array = np.ndarray
 
@@ -27,6 +29,13 @@ NO_CAUSES = pd.DataFrame(columns=["cause", "share", "distance", "largest", "expl
 DOUBLE = 1e-12  # machine epsilon of single precision is above, that of double precision below
 EXPRESSED = 1e-6  # standard errors within which the network's own maximum is the estimate
 SINGLE = 64  # roundings in single precision that a trained weight may hold
+# losses that are no likelihood, and whose optimum is known: their kernels, and what these are times the loss
+TWO = ("cross-entropy through two sigmoids", "cross-entropy through two softmaxes")
+LOSSES: dict[str, tuple[Callable[[Link], Callable[[Array, Array], Any]], float]] = {
+    "squared error": (squared_error, 0.5),
+    TWO[0]: (twice, 1.0),
+    TWO[1]: (twice_softmax, 1.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +48,11 @@ class Training:
     ----------
     l1, l2 : (P,) penalties
     penalty : in words, such as "C=1.0", or ""
-    loss : "" for the likelihood, "squared error" for that of the mean, else the name of what is no likelihood
+    loss : "" for the likelihood, a key of `LOSSES`, else the name of a loss whose optimum is not known
     smoothing : label smoothing
-    weights : (n,) class weights of the rows, or None
+    class_weights : (k + 1,) of the base class (or the other level) and of those that the k outputs speak of, or None
     precision : machine epsilon of its arithmetic
+    remark : what else may have kept it from its optimum, in words, or ""
     """
 
     l1: Array
@@ -50,8 +60,9 @@ class Training:
     penalty: str = ""
     loss: str = ""
     smoothing: float = 0.0
-    weights: Array | None = None
+    class_weights: Array | None = None
     precision: float = float(np.finfo(float).eps)
+    remark: str = ""
 
     @property
     def penalised(self) -> bool:
@@ -62,7 +73,7 @@ class Training:
     def other(self) -> str:
         """What else than the likelihood, in words, the training aimed at; or ""."""
         parts = [f"label smoothing {self.smoothing:g}"] if self.smoothing else []
-        parts += ["class weights"] if self.weights is not None else []
+        parts += ["class weights"] if self.class_weights is not None else []
         return " with ".join([*([self.loss] if self.loss else []), *parts])
 
 
@@ -153,20 +164,26 @@ def undone(
             aim,
         )
         return steps
-    move(
-        "training", f"training stopped short of the optimum of its {'penalised ' if first.penalised else ''}loss", first
-    )
+    which = "penalised loss" if first.penalised else "loss"
+    move("training", f"training stopped short of the optimum of its {which}{training.remark}", first)
     if rounding_only(steps[0][2] - steps[0][3], sizes, training.precision):
         steps[0] = ("single precision", "the weights are rounded to single precision", *steps[0][2:])
+    if training.loss in TWO:
+        # without the penalty its optimum may lie at infinity, so that it is undone first, beside the same penalty
+        words = f"{training.loss} is minimised elsewhere than through one of them"
+        training = replace(training, loss="")
+        first = own(training, aim) or aim
+        move("loss", words, first)
     if first.penalised:
         free = replace(first, l1=np.zeros_like(first.l1), l2=np.zeros_like(first.l2))
         move("penalty", f"the penalty of the training ({training.penalty}) pulls the weights to 0", free)
     if training.smoothing:
         bare = replace(training, smoothing=0.0, l1=0 * training.l1, l2=0 * training.l2)
-        words = f"label smoothing {training.smoothing:g} trains on responses moved towards 1/2"
+        classes = aim.rows.response.shape[1] + 1
+        words = f"label smoothing {training.smoothing:g} trains on responses moved towards 1/{classes}"
         move("label smoothing", words, own(bare, aim) or aim)
-    if training.weights is not None:
-        bare = replace(training, smoothing=0.0, weights=None, l1=0 * training.l1, l2=0 * training.l2)
+    if training.class_weights is not None:
+        bare = replace(training, smoothing=0.0, class_weights=None, l1=0 * training.l1, l2=0 * training.l2)
         move("class weights", "class weights count the rows of some classes more than once", own(bare, aim) or aim)
     if training.loss:
         move("loss", f"{training.loss} is minimised elsewhere than minus the log-likelihood", aim)
@@ -214,22 +231,28 @@ def _size(difference: Array, information: Array) -> float:
 def own(training: Training, aim: Aim) -> Aim | None:
     """What a network was trained for; None for a loss whose optimum is not known here."""
     model, rows, factor = aim.model, aim.rows, 1.0
-    if training.loss == "squared error":
-        model, factor = replace(model, family=_squared(model.family)), 0.5
-    elif training.loss:
-        return None
+    if training.loss:
+        if training.loss not in LOSSES:
+            return None
+        kernel, factor = LOSSES[training.loss]
+        model = replace(model, family=replace(model.family, kernel=kernel(model.family.link)))
     if training.smoothing:
         classes = max(rows.response.shape[1] + 1, 2)
         smooth = rows.response * (1.0 - training.smoothing) + training.smoothing / classes
         rows = replace(rows, response=smooth)
-    if training.weights is not None:
-        rows = replace(rows, weights=rows.weights * training.weights)
+    if training.class_weights is not None:
+        # each class's part of a response counts by its own weight, which smoothed ones hold several of
+        parts = by_class(rows.response) * training.class_weights
+        total = parts.sum(axis=1)
+        shares = parts[:, 1:] / np.where(total > 0, total, 1.0)[:, None]
+        rows = replace(rows, response=shares, weights=rows.weights * total)
     # half the squared error is what is maximised: its penalty is halved too
     return Aim(model, rows, factor * training.l1, factor * training.l2)
 
 
-def _squared(family: Family) -> Family:
-    return replace(family, kernel=squared_error(family.link))
+def by_class(response: Array) -> Array:
+    """Each class's part of the response, `(n, k)` to `(n, k + 1)`: what is left to 1 is the base's, or the other's."""
+    return np.column_stack([1.0 - response.sum(axis=1), response])
 
 
 def rounding_only(difference: Array, sizes: Array, precision: float) -> bool:

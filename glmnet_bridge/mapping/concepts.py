@@ -15,7 +15,6 @@ from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.mapping.verdicts import NOISE, rounding
 from glmnet_bridge.mapping.views import features
-from glmnet_bridge.model.networks import is_bias
 
 
 def _entropy(share: Array) -> Array:
@@ -168,9 +167,8 @@ def _decay(strength: float) -> str:
 
 
 def _bias(estimate: Estimate) -> str:
-    entries = estimate.model.network.entries
-    found = [value for name, value in zip(entries, estimate.theta, strict=True) if is_bias(name)]
-    return "none" if not found else ", ".join(f"{value:.6g}" for value in found[:3])
+    found = estimate.theta[estimate.model.network.biases]
+    return "none" if not len(found) else ", ".join(f"{value:.6g}" for value in found[:3])
 
 
 def _range(values: Array | None) -> str:

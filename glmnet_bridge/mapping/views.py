@@ -9,7 +9,7 @@ from glmnet_bridge.errors import ArgumentError, FitError, nearest
 from glmnet_bridge.fitting.covariances import jacobian, states
 from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.model.layers import Activation, Affine, Contrast, Fixed, Gain, Normalise, bare
-from glmnet_bridge.model.networks import Network, is_bias
+from glmnet_bridge.model.networks import Network
 
 KINDS = ("expected", "observed")
 WORDS = {
@@ -50,7 +50,7 @@ def features(network: Network) -> int:
     """How many inputs a network takes; a constant column is none, but what its bias is multiplied by."""
     names = network.inputs.names
     if len(network.layers) == 1 and len(names) * network.outputs == len(network.entries):
-        return sum(not is_bias(entry) for entry in network.entries[:: network.outputs])
+        return int(np.sum(~network.biases[:: network.outputs]))
     return len(names)
 
 
@@ -104,7 +104,7 @@ def effective_parameters(estimate: Estimate) -> float:
     As what is left of the rank of I + P when the penalty has had its part, `tr((I+P)^-1 P)`: that keeps the digits
     which the trace of large numbers loses. A coefficient at infinity counts whole.
     """
-    decay = estimate.model.penalty.diagonal(estimate.model.network.entries)
+    decay = estimate.model.decay
     posterior, info = estimate.posterior, estimate.sums.expected
     if decay is None or posterior is None or info is None or not np.isfinite(posterior).all():
         return free_parameters(estimate)

@@ -91,6 +91,11 @@ class Model:
             return self.columns
         return tuple(f"{output}: {column}" for output in self.outputs for column in self.columns)
 
+    @property
+    def decay(self) -> Array | None:
+        """Second derivative `(P,)` of the penalty; None where nothing is penalised."""
+        return self.penalty.diagonal(self.network.biases) if self.penalty.strength else None
+
     def eta(self, block: Block, theta: Array) -> Array:
         """Linear predictor `(m, k)` of a block, offset included."""
         eta = self.network.at(theta).forward(block.columns)[0]

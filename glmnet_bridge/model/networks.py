@@ -21,7 +21,7 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Columns
 from glmnet_bridge.errors import ArgumentError
-from glmnet_bridge.model.layers import Activation, Affine, Branch, Gain, Normalise, bare
+from glmnet_bridge.model.layers import Activation, Affine, Branch, Contrast, Fixed, Gain, Normalise, bare
 
 Array = np.ndarray
 
@@ -104,6 +104,19 @@ class Network:
         alone = self.inputs.matrix is None and len(self.layers) == 1
         return alone and isinstance(layer, Affine) and not layer.bias
 
+    @property
+    def biases(self) -> Array:
+        """Which weights are biases `(P,)`: what they add to the linear predictors is the same in every row."""
+        varies = np.array([name != "Intercept" for name in self.inputs.names], dtype=bool)
+        found = []
+        for layer in self.layers:
+            reads, keeps = paths(layer)
+            fed, inner = varies[list(reads)], bare(layer)
+            found.append(_biases(inner, fed))
+            varies = np.r_[varies[list(keeps)], _varying(inner, fed)]
+        named = np.array([is_bias(entry) for entry in self.entries], dtype=bool)  # a column of ones by another name
+        return np.concatenate([np.zeros(0, dtype=bool), *found]) | named
+
     def slices(self) -> list[slice]:
         """Where each layer's parameters lie in theta."""
         ends = np.cumsum([0, *(layer.parameters for layer in self.layers)])
@@ -178,6 +191,24 @@ def _entries(layer: Any, prefix: str, sources: tuple[str, ...], units: tuple[str
 def is_bias(entry: str) -> bool:
     """Whether a weight's name says that it is a bias: `bias`, `fc.bias`, `dense/bias[0]`, `params[const]`."""
     return BIAS.search(entry.split("[")[0]) is not None or BIAS.match(entry) is not None
+
+
+def _biases(layer: Any, fed: Array) -> Array:
+    """Which of a layer's weights are biases, where `fed` says which of its inputs vary."""
+    if isinstance(layer, Affine):
+        return np.r_[np.repeat(~fed, layer.outputs), np.ones(layer.bias * layer.outputs, dtype=bool)]
+    if isinstance(layer, Gain):
+        return np.r_[np.tile(~fed, layer.gain), np.ones(layer.shift * layer.inputs, dtype=bool)]
+    return np.zeros(layer.parameters, dtype=bool)
+
+
+def _varying(layer: Any, fed: Array) -> Array:
+    """Which of a layer's outputs vary with its inputs."""
+    if isinstance(layer, Affine):
+        return np.full(layer.outputs, fed.any())
+    if isinstance(layer, Fixed | Contrast):
+        return np.asarray((layer.backward(np.zeros((1, layer.inputs)), np.zeros(0), np.eye(layer.outputs)) != 0) @ fed)
+    return fed  # unit by unit
 
 
 def fold(network: Network, theta: Array) -> Array:

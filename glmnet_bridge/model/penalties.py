@@ -43,16 +43,11 @@ class Penalty:
             return "no penalty"
         return f"ridge({self.strength:g}{', intercept=True' if self.intercept else ''})"
 
-    def diagonal(self, entries: tuple[str, ...]) -> Array | None:
-        """Second derivative `(P,)` for parameters of these names; None where nothing is penalised."""
+    def diagonal(self, biases: Array) -> Array | None:
+        """Second derivative `(P,)`, given which weights are biases; None where nothing is penalised."""
         if self.strength == 0:
             return None
-        free = [not self.intercept and _is_intercept(name) for name in entries]
-        return np.where(free, 0.0, self.strength)
-
-
-def _is_intercept(name: str) -> bool:
-    return name == "Intercept" or name.rsplit(".", 1)[-1].split("[")[0] == "bias"
+        return np.where(biases & (not self.intercept), 0.0, self.strength)
 
 
 def none() -> Penalty:

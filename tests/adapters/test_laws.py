@@ -11,6 +11,7 @@ from adapters.kit import Case
 
 import glmnet_bridge as gb
 from glmnet_bridge.adapters.outputs import class_order
+from glmnet_bridge.model.networks import HiddenBody
 from glmnet_bridge.pairs import Bridge
 
 CASES = kit.cases()
@@ -102,3 +103,16 @@ def test_rows_are_read_again_for_predictions(name):
         pytest.skip("fed numbers, which other data do not have")
     some = found.frame.iloc[::7]
     np.testing.assert_allclose(fit.predict(some), fit.fittedvalues.loc[some.index], rtol=1e-10, atol=1e-12)
+
+
+@every_case
+def test_biases_shift_the_predictor_alike_in_every_row(name):
+    """What a ridge leaves free, whatever the package calls it: d eta / d weight has one value over all rows."""
+    foreign, network = read(name).network.foreign, read(name).network.estimate.model.network
+    rows = read(name).network.rows
+    body, block = HiddenBody(network, foreign.theta), rows.block(0, rows.n)
+    slopes = body.jacobian(body.forward(block.columns)[1])
+    alike = np.ptp(slopes, axis=0).max(axis=0) <= 1e-12 * np.abs(slopes).max(axis=(0, 1))
+    if network.affine:
+        silent = np.abs(slopes).max(axis=(0, 1)) == 0  # of a level that no row has, or behind a weight of 0
+        np.testing.assert_array_equal(network.biases[~silent], alike[~silent])

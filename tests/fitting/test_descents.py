@@ -37,7 +37,7 @@ def rows_of(x, y, weights=None, offset=None, intercept: bool = True) -> Rows:
 
 
 def newton(model: Model, rows: Rows, start=None) -> irls.Point:
-    diagonal = model.penalty.diagonal(model.network.entries)
+    diagonal = model.decay
     free = model.family.distribution.free_dispersion
     objective = irls.Objective(
         lambda theta, want: model.sums(rows, theta, want),
@@ -338,7 +338,7 @@ def test_offset_and_penalty_have_their_own_optimum():
         assert found.theta == pytest.approx(best.theta, rel=1e-8)
     near = quietly(model, rows, training("sgd", random_state=0))
     apart = near.theta - best.theta
-    info = best.sums.observed + np.diag(model.penalty.diagonal(model.network.entries))
+    info = best.sums.observed + np.diag(model.decay)
     assert near.distance == pytest.approx(np.sqrt(apart @ info @ apart), rel=0.05)
 
 

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 import glmnet_bridge as gb
-from glmnet_bridge.bridges import checked_keywords
 from glmnet_bridge.data import rows
 from glmnet_bridge.data.rows import ArraySource, Rows
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import parse
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.fitting import coordinates, linalg
+from glmnet_bridge.keywords import checked_keywords
 
 
 def frame(n: int = 60, seed: int = 0) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from glmnet_bridge.model.networks import is_bias
 FORMULA = "y ~ x1 + x2 + C(g)"
 FLOAT32 = float(np.finfo(np.float32).eps)
 UNIT = unit("x1", "x2", "C(g)[T.b]", "C(g)[T.c]")
+CLASSES = np.array([1.0, 3.0])
 WEIGHTS = np.where(FRAME.y == 1, 3.0, 1.0)
 
 
@@ -62,7 +63,7 @@ def test_training_that_stopped():
         ("penalty", {"l1": 2.0}),
         ("penalty", {"l1": 1.0, "l2": 2.0}),
         ("label smoothing", {"smoothing": 0.2}),
-        ("class weights", {"weights": WEIGHTS}),
+        ("class weights", {"class_weights": CLASSES}),
         ("loss", {"loss": "squared error"}),
     ],
 )
@@ -111,7 +112,7 @@ def test_inputs_tied():
 
 
 def test_all_at_once():
-    known = training(unit("x1", "x2"), l1=0.5, l2=2.0, smoothing=0.1, weights=WEIGHTS, loss="squared error")
+    known = training(unit("x1", "x2"), l1=0.5, l2=2.0, smoothing=0.1, class_weights=CLASSES, loss="squared error")
     br = trained(known, unit("x1", "x2"), nudge=0.002)
     found = shares(br)
     assert found.index.tolist() == [
@@ -127,7 +128,7 @@ def test_all_at_once():
 
 def test_each_step_undoes_what_it_says():
     """Smoothing alone after the penalty was taken away; class weights alone after that; by fits of our own."""
-    known = training(l2=3.0, smoothing=0.1, weights=WEIGHTS)
+    known = training(l2=3.0, smoothing=0.1, class_weights=CLASSES)
     br = trained(known)
     shown = (lambda theta: theta, np.ones(UNIT.parameters))
     steps = {name: by_name(after) for name, _, _, after in gaps.steps_of(known, br.network, shown)}

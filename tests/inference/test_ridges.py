@@ -200,7 +200,7 @@ def test_a_shared_estimate_has_its_own_penalty():
     [
         ({"l1": np.ones(2), "penalty": "L1(1)"}, r"L1 penalty \(L1\(1\)\), which selects terms"),
         ({"smoothing": 0.1}, "trained with label smoothing"),
-        ({"weights": np.ones(3)}, "trained with class weights"),
+        ({"class_weights": np.ones(2)}, "trained with class weights"),
         ({"loss": "hinge"}, "trained with hinge"),
     ],
 )

@@ -24,15 +24,16 @@ from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.keras import numbers
 from glmnet_bridge.adapters.keras.graphs import FUNCTIONAL, MODELS, Config, Store, Weight, graph, is_layer
 from glmnet_bridge.adapters.keras.layers import walk
-from glmnet_bridge.adapters.keras.readings import assemble, checked, logits_too
+from glmnet_bridge.adapters.keras.readings import assemble, checked
+from glmnet_bridge.adapters.schoolings import UNTOLD, Told
 from glmnet_bridge.errors import ReadError, missing_extra
 
 Array = np.ndarray
 WEIGHTS = "model.weights.h5"
 
 
-def read(path: str | os.PathLike[str]) -> Foreign:
-    """A saved model as a network.
+def read(path: str | os.PathLike[str], told: Told = UNTOLD) -> Foreign:
+    """A saved model as a network; `told` is what the caller says of its training.
 
     Raises
     ------
@@ -64,7 +65,8 @@ def read(path: str | os.PathLike[str]) -> Foreign:
         found,
         replace(walked, folded=(*walked.folded, unrun)),
         compiled,
-        logits_too(forward, walked, compiled),
+        told,
+        forward,
         steps=store.steps(),
         precision=float(np.finfo(float).eps),
     )

@@ -14,14 +14,15 @@ import pandas as pd
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.keras.graphs import FUNCTIONAL, MODELS, Config, Graph, Store, Weight, graph, is_layer
 from glmnet_bridge.adapters.keras.layers import walk
-from glmnet_bridge.adapters.keras.readings import assemble, checked, logits_too
+from glmnet_bridge.adapters.keras.readings import assemble, checked
+from glmnet_bridge.adapters.schoolings import UNTOLD, Told
 from glmnet_bridge.errors import ReadError
 
 Array = np.ndarray
 
 
-def read(model: Any) -> Foreign:
-    """A live model as a network.
+def read(model: Any, told: Told = UNTOLD) -> Foreign:
+    """A live model as a network; `told` is what the caller says of its training.
 
     Raises
     ------
@@ -46,7 +47,8 @@ def read(model: Any) -> Foreign:
         found,
         walked,
         compiled,
-        logits_too(forward, walked, compiled),
+        told,
+        forward,
         steps=None if optimiser is None else int(optimiser.iterations),
         precision=_precision(model),
     )

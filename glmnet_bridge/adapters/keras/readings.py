@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.keras.graphs import Config, Graph
-from glmnet_bridge.adapters.keras.schoolings import CROSS_ENTROPIES, loss_of, schooling, settled
+from glmnet_bridge.adapters.keras.schoolings import schooling, trained_with
 from glmnet_bridge.adapters.keras.walks import Walked
+from glmnet_bridge.adapters.objectives import settled
+from glmnet_bridge.adapters.schoolings import Told, logits_note, with_softmax
 from glmnet_bridge.errors import DataError
 
 Array = np.ndarray
@@ -23,6 +24,7 @@ def assemble(
     found: Graph,
     walked: Walked,
     compiled: Config,
+    told: Told,
     forward: Forward,
     *,
     steps: int | None,
@@ -35,35 +37,26 @@ def assemble(
     kind : what it is, in words
     found, walked : its graph, and our reading of it
     compiled : its compile configuration, or empty
+    told : what the caller says of its training
     forward : the model itself
     steps : how many its optimiser has made, or None
     precision : machine epsilon of `forward`
     """
-    loss, outputs = loss_of(compiled), walked.network.outputs
-    activation, family, _ = settled(loss, walked.activation, outputs)
-    folded = walked.folded
-    if activation != walked.activation:
-        folded = (*folded, f"{loss.name} takes logits: the softmax that it applies is read as the network's own.")
+    loss, _ = trained_with(compiled, told)
+    end = settled(loss, walked.activation, walked.network.outputs)
+    softened = end.activation == "softmax" and walked.activation == "linear"
     return Foreign(
         kind=kind,
         intake=walked.intake,
         network=walked.network,
         theta=walked.theta,
-        forward=forward,
-        activation=activation,
-        family=family,
+        forward=with_softmax(forward) if softened else forward,
+        activation=end.activation,
+        family=end.family,
         precision=precision,
-        folded=folded,
-        schooling=schooling(found, walked, compiled, outputs, steps),
+        folded=(*walked.folded, *([logits_note(loss)] if softened else [])),
+        schooling=schooling(found, walked, compiled, told, steps),
     )
-
-
-def logits_too(forward: Forward, walked: Walked, compiled: Config) -> Forward:
-    """The model with the softmax that its loss applies."""
-    loss = loss_of(compiled)
-    if not (loss.name in CROSS_ENTROPIES and loss.logits and walked.activation == "linear"):
-        return forward
-    return lambda table: scipy.special.softmax(forward(table), axis=1)
 
 
 def checked(walked: Walked, table: pd.DataFrame) -> Array:

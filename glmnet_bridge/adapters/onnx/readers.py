@@ -18,6 +18,7 @@ from glmnet_bridge.adapters.onnx import graphs
 from glmnet_bridge.adapters.onnx.graphs import DOUBLE, STRING, Graph, Input, Model, Node
 from glmnet_bridge.adapters.onnx.nodes import follow
 from glmnet_bridge.adapters.onnx.walks import Activated, Total, Value, Walk
+from glmnet_bridge.adapters.schoolings import UNTOLD, Told, taught
 from glmnet_bridge.errors import ReadError
 from glmnet_bridge.mapping.raws import Intake
 from glmnet_bridge.model import families
@@ -42,8 +43,10 @@ class End:
     picks: tuple[int, ...] | None
 
 
-def read(model: Any) -> Foreign:
+def read(model: Any, told: Told = UNTOLD) -> Foreign:
     """An ONNX model (ModelProto, path, or onnxruntime session) as a network.
+
+    `told` is what the caller says of its training.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def read(model: Any) -> Foreign:
     family = _family(graph, end)
     runs = Model(graphs.session(graphs.cut(graph, [output])), _places(inputs), offsets, end.picks)
     named = ours or _named(inputs)
-    return Foreign(
+    found = Foreign(
         kind=f"model in ONNX{f' ({graph.model.producer_name})' if graph.model.producer_name else ''}",
         intake=Intake(walk.names, features, named=named, numeric=not named, groups=_groups(inputs)),
         network=network,
@@ -80,6 +83,7 @@ def read(model: Any) -> Foreign:
         classes=_classes(graph, end),
         schooling=Schooling(notes=("ONNX does not say how the model was trained.",)),
     )
+    return taught(found, told, found.activation)
 
 
 # --- which value ----------------------------------------------------------------------------------

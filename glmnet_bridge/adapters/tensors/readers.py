@@ -21,6 +21,7 @@ import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import OUTPUTS
+from glmnet_bridge.adapters.schoolings import UNTOLD, Told, taught
 from glmnet_bridge.adapters.tensors import files
 from glmnet_bridge.adapters.wirings import Wire, Wiring
 from glmnet_bridge.errors import ReadError, listed, nearest
@@ -43,8 +44,8 @@ class _Step:
     build: Callable[[Wiring, Wire], Wire]
 
 
-def read(model: Any, widths: int | Mapping[str, int] | None = None) -> Foreign:
-    """Weights, with or without an architecture, as a network.
+def read(model: Any, widths: int | Mapping[str, int] | None = None, told: Told = UNTOLD) -> Foreign:
+    """Weights, with or without an architecture, as a network; `told` is what the caller says of their training.
 
     Raises
     ------
@@ -53,15 +54,15 @@ def read(model: Any, widths: int | Mapping[str, int] | None = None) -> Foreign:
     """
     if not isinstance(model, tuple):
         state = _state(model)
-        return _of_words(_one_layer(state), state)
+        return _taught(_of_words(_one_layer(state), state), told)
     if len(model) != 2:
         raise ReadError(f"network= is a tuple of {len(model)}; give two: (module or list of layers, weights).")
     architecture, weights = model
     state = _state(weights)
     if isinstance(architecture, str):
-        return _of_words(architecture.split(), state)
+        return _taught(_of_words(architecture.split(), state), told)
     if isinstance(architecture, Sequence):
-        return _of_words([str(word) for word in architecture], state)
+        return _taught(_of_words([str(word) for word in architecture], state), told)
     if not any(kind.__module__.split(".")[0] == "torch" for kind in type(architecture).__mro__):
         raise ReadError(
             f"The architecture is a {type(architecture).__name__}. Give a PyTorch module, or the layers by name, as in "
@@ -69,7 +70,11 @@ def read(model: Any, widths: int | Mapping[str, int] | None = None) -> Foreign:
         )
     from glmnet_bridge.adapters.torch import readers
 
-    return readers.read_with(architecture, state, widths)
+    return readers.read_with(architecture, state, widths, told)
+
+
+def _taught(found: Foreign, told: Told) -> Foreign:
+    return taught(found, told, found.activation)
 
 
 def _state(weights: Any) -> dict[str, Any]:

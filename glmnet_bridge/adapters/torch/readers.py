@@ -2,8 +2,8 @@
 
     torch.fx  ->  torch.export  ->  (where neither can follow) a probe, for modules that are affine
 
-A module says neither its loss nor how it was trained, and its inputs have no names: `family=` and
-`inputs=` of the caller say these. It is left as it was: flags, gradients and random state.
+A module says neither its loss nor how it was trained, and its inputs have no names: `family=` or `loss=`,
+`optimizer=` and `inputs=` of the caller say these. It is left as it was: flags, gradients and random state.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
+from glmnet_bridge.adapters.objectives import LOGARITHMS
+from glmnet_bridge.adapters.schoolings import UNTOLD, Told, taught
 from glmnet_bridge.adapters.torch.graphs import Graph, NoGraph, at_rest, by_export, by_trace, input_names
 from glmnet_bridge.adapters.torch.probes import Probe, probe
 from glmnet_bridge.adapters.torch.shapes import Way, Widths, examples, way
@@ -25,17 +27,17 @@ from glmnet_bridge.mapping.raws import Intake
 
 Array = np.ndarray
 
-LOGARITHMS = {"log_softmax": "softmax", "log_sigmoid": "sigmoid"}  # ends that return log-probabilities
 WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 
 
-def read(model: Any, widths: Widths = None) -> Foreign:
+def read(model: Any, widths: Widths = None, told: Told = UNTOLD) -> Foreign:
     """A module as a network.
 
     Parameters
     ----------
     model : an nn.Module, compiled or not
     widths : how many inputs the caller names: in all, or by forward()'s argument
+    told : what the caller says of its training
 
     Raises
     ------
@@ -43,19 +45,31 @@ def read(model: Any, widths: Widths = None) -> Foreign:
         naming the layer, or the line of forward(), that is not read
     """
     module = _original(model)
+    foreign, end = _foreign(module, widths)
+    return taught(foreign, told, end, _paths(module))
+
+
+def _paths(module: Any) -> dict[int, str]:
+    """Paths of the parameters by their identity, which is what an optimiser knows them by."""
+    return {id(each): path for path, each in module.named_parameters()}
+
+
+def _foreign(module: Any, widths: Widths) -> tuple[Foreign, str]:
+    """The network, and what stands at its end."""
     kind = f"PyTorch {type(module).__name__}"
     book = Book(module)
     with at_rest(module):
         found = _read(module, book, widths)
         if isinstance(found, Probe):
-            return found.foreign(kind, _runner(module, kind, book, found.shapes, found.whole, ()))
+            run = _runner(module, kind, book, found.shapes, found.whole, ())
+            return found.foreign(kind, run), found.activation
         network, theta, features = found.walk.wiring.network(found.wire)
     names = found.walk.names
     groups = tuple(zip(found.walk.graph.inputs, found.widths, strict=True))
     whole = tuple(at in found.walk.whole for at in range(len(groups)))
     run = _runner(module, kind, book, found.shapes, whole, tuple(found.walk.tables))
     logarithm = found.activation in LOGARITHMS
-    return Foreign(
+    foreign = Foreign(
         kind=kind,
         intake=Intake(names, features, groups=groups),
         network=network,
@@ -65,6 +79,7 @@ def read(model: Any, widths: Widths = None) -> Foreign:
         precision=book.precision,
         folded=(*dict.fromkeys(found.walk.folded), *_of_frozen(book)),
     )
+    return foreign, found.activation
 
 
 def _original(model: Any) -> Any:
@@ -190,11 +205,12 @@ def with_state(module: Any, state: dict[str, Any]) -> Any:
     return copied
 
 
-def read_with(module: Any, state: Mapping[str, Any], widths: Widths = None) -> Foreign:
+def read_with(module: Any, state: Mapping[str, Any], widths: Widths = None, told: Told = UNTOLD) -> Foreign:
     """A module with weights that were kept apart from it: tensors, or arrays."""
     import torch
 
     tensors = {
         name: each if isinstance(each, torch.Tensor) else torch.tensor(np.asarray(each)) for name, each in state.items()
     }
-    return read(with_state(module, tensors), widths)
+    foreign, end = _foreign(with_state(module, tensors), widths)
+    return taught(foreign, told, end, _paths(_original(module)))

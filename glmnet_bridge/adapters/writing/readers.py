@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from glmnet_bridge.adapters.foreigns import Foreign, Schooling
+from glmnet_bridge.adapters.schoolings import UNTOLD, Told, taught
 from glmnet_bridge.adapters.wirings import Wire, Wiring
 from glmnet_bridge.adapters.writing.records import Feed, Written
 from glmnet_bridge.errors import ReadError
@@ -45,8 +46,8 @@ class Own:
     precision: float
 
 
-def read(model: Any) -> Foreign:
-    """A model that was written here as a network.
+def read(model: Any, told: Told = UNTOLD) -> Foreign:
+    """A model that was written here as a network; `told` is what the caller says of its training since.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def read(model: Any) -> Foreign:
     made = wiring.add(layer, _columns(wiring, feed, names), np.concatenate([own.kernel, own.bias]), own.entries)
     network, theta, features = wiring.network(made)
     family = families.named(record.family, record.link)
-    return Foreign(
+    found = Foreign(
         kind=f"{'Keras' if 'keras' in packages else 'PyTorch'} {type(model).__name__} written by glmnet_bridge",
         intake=Intake(feed.names, features, named=True, numeric=False),
         network=network,
@@ -78,6 +79,8 @@ def read(model: Any) -> Foreign:
         folded=_folded(feed),
         schooling=Schooling(loss=record.loss),
     )
+    named = None if "keras" in packages else {id(each): path for path, each in model.named_parameters()}
+    return taught(found, told, family.link.activation, named)
 
 
 def _folded(feed: Feed) -> tuple[str, ...]:
