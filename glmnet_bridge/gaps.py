@@ -35,8 +35,6 @@ from glmnet_bridge.model.networks import Network, fold, fold_jacobian, single_un
 Array = np.ndarray
 Weights = Mapping[Any, float] | tuple[float, ...] | str
 
-DECOUPLED = "; its weight decay is decoupled from the gradient, no penalty, and holds weights back on the way"
-
 
 def training_of(fit: Fit, response: Response) -> Training:
     """What is known of a network's training, on the scale of the total log-likelihood at dispersion 1.
@@ -64,8 +62,9 @@ def training_of(fit: Fit, response: Response) -> Training:
         rows = float(counted.sum()) if school.decay.per_row else 1.0
         l1, l2, words = rows * school.decay.l1, rows * school.decay.l2, school.decay.words
     loss = "" if school.likelihood else school.instead or school.loss or "the loss"
-    remark = DECOUPLED if school.decoupled else ""
-    return Training(l1, l2, words, loss, school.smoothing, class_weights, foreign.precision, remark)
+    return Training(
+        l1, l2, words, loss, school.smoothing, class_weights, foreign.precision, school.besides, school.other_family
+    )
 
 
 def _class_weights(given: Weights, foreign: Foreign, fit: Fit, response: Response) -> Array:
@@ -138,7 +137,8 @@ def causes_of(training: Training, map_: Correspondence, fit: Fit, union: Fit) ->
 
     theta = fit.estimate.theta
     sizes = np.abs(fold_jacobian(network, theta)) @ np.abs(theta)
-    steps = steps_of(training, fit, (coefficients, sizes.reshape(-1, network.outputs).T.ravel()))
+    free = not (map_.ties or map_.narrow)
+    steps = steps_of(training, fit, (coefficients, sizes.reshape(-1, network.outputs).T.ravel()), mle if free else None)
     whole = np.zeros((len(mle), len(mle)))
     whole[np.ix_(map_.kept, map_.kept)] = information / union.dispersion
     terms = "; ".join(tie.text for tie in map_.ties[:4]) or ("narrow layers" if map_.narrow else "")
@@ -246,13 +246,17 @@ def ridge_of(training: Training | None, map_: Correspondence | None, fit: Fit) -
 
 
 def steps_of(
-    training: Training, fit: Fit, seen: tuple[Callable[[Array], Array], Array]
+    training: Training, fit: Fit, seen: tuple[Callable[[Array], Array], Array], known: Array | None = None
 ) -> list[tuple[str, str, Array, Array]]:
     """The causes in a network's own training, in turn: `name, words, before, after`.
 
-    `seen` is what is shown of theta, and the sizes of what that is added up from.
+    `seen` is what is shown of theta, and the sizes of what that is added up from; `known` is what is seen at
+    the maximum of the likelihood.
     """
-    return causes.undone(training, _aim(training, fit), fit.estimate.theta, seen[0], fit.dispersion, seen[1])
+    found = fit.estimate
+    return causes.undone(
+        training, _aim(training, fit), found.theta, seen[0], fit.dispersion, seen[1], found.sums, known
+    )
 
 
 def _aim(training: Training, fit: Fit) -> Aim:

@@ -140,6 +140,7 @@ class Bridge:
                 outcome=self.union.outcome,
                 penalty=self._penalty,
                 other="" if self.training is None else self.training.other,
+                besides=() if self.training is None else self.training.besides,
                 constrained=extra,
                 learnt=self.network.estimate.trace.method != "none",
                 causes=tuple(zip(told["cause"], told["share"], strict=True)),

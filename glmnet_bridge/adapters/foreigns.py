@@ -50,11 +50,12 @@ class Schooling:
     instead : where it is not, but its optimum is known: a key of `inference.causes.LOSSES`
     decay : the penalty, or None where there is none or none is known
     notes : sentences such as "AdamW's decoupled decay has no meaning as a penalty"
+    besides : what else kept the weights from the optimum of the loss, such as "AdamW's decoupled weight decay"
     optimiser : its name, or ""
-    decoupled : whether it takes its weight decay off the weights beside the gradient, which is no penalty
     smoothing : label smoothing
     class_weights : by class, in the order of the network's outputs (of a single one: other level, its level), the
         word "balanced" (inversely to the number of rows of a class), or None
+    other_family : the family whose likelihood the loss is, where the network is read as one of another
     """
 
     loss: str = ""
@@ -65,7 +66,8 @@ class Schooling:
     smoothing: float = 0.0
     class_weights: dict[object, float] | tuple[float, ...] | str | None = None
     instead: str = ""
-    decoupled: bool = False
+    besides: tuple[str, ...] = ()
+    other_family: Family | None = None
 
 
 @dataclass(frozen=True, slots=True)

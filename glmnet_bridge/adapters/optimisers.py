@@ -56,13 +56,13 @@ class Ridge:
     l2 : (P,) per row beside a mean loss, else on the total
     words : what it is, or ""
     notes : sentences
-    decoupled : whether some of it is no penalty
+    besides : what of it is no penalty, but held weights back
     """
 
     l2: Array
     words: str = ""
     notes: tuple[str, ...] = ()
-    decoupled: bool = False
+    besides: tuple[str, ...] = ()
 
 
 def told(given: Any) -> Optimiser:
@@ -125,14 +125,15 @@ def ridge(optimiser: Optimiser, paths: Sequence[str], named: Mapping[int, str] |
     named : paths of the module's parameters by their identity, where they can be told
     loss : what the decay stands beside, as in `translations.Setting`
     """
-    l2, words, notes, decoupled = np.zeros(len(paths)), [], [], False
+    l2, words, notes = np.zeros(len(paths)), [], []
+    besides: tuple[str, ...] = ()
     own, lost = _owned(optimiser, paths, named)
     for group, there in own:
         if not group.decay:
             continue
         which = source(optimiser, group)
         if translations.find(which).box:
-            decoupled = True
+            besides = (f"the decoupled weight decay of {optimiser.name}, which is no penalty",)
             notes.append(_apart(optimiser, group))
             continue
         l2[there] = _strength(which, group.decay, loss, optimiser.momentum)
@@ -140,7 +141,7 @@ def ridge(optimiser: Optimiser, paths: Sequence[str], named: Mapping[int, str] |
         where = "" if there.all() else f" on {listed(on, 4)}"
         words.append(f"{optimiser.name} weight_decay={group.decay:g}{where}")
         notes += _keras_sgd(optimiser, group)
-    return Ridge(l2, "; ".join(words), (*dict.fromkeys(notes), *lost), decoupled)
+    return Ridge(l2, "; ".join(words), (*dict.fromkeys(notes), *lost), besides)
 
 
 def _strength(which: str, decay: float, loss: str, momentum: float) -> float:

@@ -96,11 +96,15 @@ def judged(foreign: Foreign, family: Family) -> Foreign:
     if {own.name, family.name} == {"binomial", "multinomial"}:
         return foreign
     note = f"The loss {school.loss} is that of {own!r}, not of {family!r}, as which the network is read."
-    instead, decay = "", None
+    other: Family | None
+    instead, decay, other = "", school.decay, own
     if own.name == "gaussian":  # the likelihood is half of it, and so is the penalty beside the likelihood
-        instead = "squared error"
+        instead, other = "squared error", None
         decay = school.decay and replace(school.decay, l1=2.0 * school.decay.l1, l2=2.0 * school.decay.l2)
-    taught = replace(school, likelihood=False, instead=instead, decay=decay, notes=(*school.notes, note))
+    instead = instead or f"the {own.name} likelihood"
+    taught = replace(
+        school, likelihood=False, instead=instead, decay=decay, other_family=other, notes=(*school.notes, note)
+    )
     return replace(foreign, schooling=taught)
 
 

@@ -94,7 +94,7 @@ def taught(foreign: Foreign, told: Told, end: str, named: Mapping[int, str] | No
             smoothing=loss.smoothing,
             class_weights=loss.class_weights or None,
             instead=found.instead,
-            decoupled=decays.decoupled,
+            besides=decays.besides,
         ),
     )
 

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.errors import listed
 from glmnet_bridge.inference.optima import Aim, optimum
-from glmnet_bridge.model.families import Link
+from glmnet_bridge.model.families import Family, Link
 from glmnet_bridge.model.losses import squared_error, twice, twice_softmax
+from glmnet_bridge.model.models import Sums
 
 Array = np.ndarray
 
@@ -52,7 +54,8 @@ class Training:
     smoothing : label smoothing
     class_weights : (k + 1,) of the base class (or the other level) and of those that the k outputs speak of, or None
     precision : machine epsilon of its arithmetic
-    remark : what else may have kept it from its optimum, in words, or ""
+    besides : what else may have kept it from its optimum, such as "AdamW's decoupled weight decay"
+    family : the family whose likelihood the loss is, where that is another one than the model's
     """
 
     l1: Array
@@ -62,7 +65,8 @@ class Training:
     smoothing: float = 0.0
     class_weights: Array | None = None
     precision: float = float(np.finfo(float).eps)
-    remark: str = ""
+    besides: tuple[str, ...] = ()
+    family: Family | None = None
 
     @property
     def penalised(self) -> bool:
@@ -133,6 +137,8 @@ def undone(
     coefficients: Callable[[Array], Array],
     dispersion: float,
     sizes: Array,
+    here: Sums | None = None,
+    known: Array | None = None,
 ) -> list[tuple[str, str, Array, Array]]:
     """Undo one cause after the other: `name, words, coefficients before, coefficients after`.
 
@@ -144,13 +150,19 @@ def undone(
     coefficients : theta to `(q,)`
     dispersion : of the estimate
     sizes : (q,) what each coefficient is added up from, in size: what rounding of the weights is relative to
+    here : the sums of `aim` at theta, where they are known
+    known : (q,) the coefficients at the maximum of the likelihood, where the network can express them
     """
     steps: list[tuple[str, str, Array, Array]] = []
     at = theta
 
     def move(name: str, words: str, to: Aim) -> None:
         nonlocal at
-        there = optimum(to, at, dispersion)
+        likelihood = to.model is aim.model and to.rows is aim.rows
+        if likelihood and not to.penalised and known is not None:
+            steps.append((name, words, coefficients(at), known))
+            return  # the last one
+        there = optimum(to, at, dispersion, here if likelihood and at is theta else None)
         if not there.reached:
             words += " (its optimum was not found exactly)"
         steps.append((name, words, coefficients(at), coefficients(there.theta)))
@@ -165,9 +177,12 @@ def undone(
         )
         return steps
     which = "penalised loss" if first.penalised else "loss"
-    move("training", f"training stopped short of the optimum of its {which}{training.remark}", first)
+    rounded = ("single precision", "the weights are rounded to single precision")
+    kept = f", or was kept from it by {listed(list(training.besides), 4)}" if training.besides else ""
+    words = f"training stopped short of the optimum of its {which}{kept}"
+    move("training", words, first)
     if rounding_only(steps[0][2] - steps[0][3], sizes, training.precision):
-        steps[0] = ("single precision", "the weights are rounded to single precision", *steps[0][2:])
+        steps[0] = (*rounded, *steps[0][2:])
     if training.loss in TWO:
         # without the penalty its optimum may lie at infinity, so that it is undone first, beside the same penalty
         words = f"{training.loss} is minimised elsewhere than through one of them"
@@ -231,7 +246,9 @@ def _size(difference: Array, information: Array) -> float:
 def own(training: Training, aim: Aim) -> Aim | None:
     """What a network was trained for; None for a loss whose optimum is not known here."""
     model, rows, factor = aim.model, aim.rows, 1.0
-    if training.loss:
+    if training.family is not None:
+        model = replace(model, family=training.family)
+    elif training.loss:
         if training.loss not in LOSSES:
             return None
         kernel, factor = LOSSES[training.loss]

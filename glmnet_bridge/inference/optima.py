@@ -64,7 +64,7 @@ class Optimum:
     reached: bool
 
 
-def optimum(aim: Aim, theta: Array, dispersion: float = 1.0) -> Optimum:
+def optimum(aim: Aim, theta: Array, dispersion: float = 1.0, known: Sums | None = None) -> Optimum:
     """Train on from `theta` until nothing is left to gain.
 
     Parameters
@@ -72,8 +72,9 @@ def optimum(aim: Aim, theta: Array, dispersion: float = 1.0) -> Optimum:
     aim : what is maximised
     theta : (P,) where it starts
     dispersion : for the distance at which it stops, in standard errors
+    known : the sums at theta, where they have been evaluated already
     """
-    sums = aim.model.sums(aim.rows, theta, "expected")
+    sums = aim.model.sums(aim.rows, theta, "expected") if known is None else known
     damping = 0.0
     for _ in range(MOST):
         if sums.score is None or sums.expected is None:

@@ -29,6 +29,7 @@ class Case:
     constrained : the deviance of the constrained GLM less that of the free one, or None
     learnt : whether a learner of ours trained the network
     causes : of the gap to the maximum of the likelihood, with their shares, where they were looked for
+    besides : what is known to have kept the weights from the optimum of their training's loss
     faults : what is wrong with the network's output, one sentence each
     """
 
@@ -41,6 +42,7 @@ class Case:
     learnt: bool = False
     causes: tuple[tuple[str, float], ...] = ()
     other: str = ""
+    besides: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
 
 
@@ -49,7 +51,7 @@ def verdict(case: Case) -> str:
     parts = list(case.faults)
     parts.append(_shared(case) if case.shared else _trained(case) if case.apart.trained else _short(case))
     if case.causes and not (case.learnt and len(case.causes) == 1):
-        parts.append(_causes(case.causes, case.learnt))
+        parts.append(_causes(case))
     parts += _structure(case.map_, shared=case.shared)
     if not case.shared and case.outcome == "separated":
         parts.append(
@@ -127,7 +129,7 @@ def _short(case: Case) -> str:
 
 
 CAUSES = {
-    "training": "training (it stopped short, or had other rows, weights or inputs than these)",
+    "training": "training (it stopped short, or had other rows, weights, offsets or inputs than these)",
     "single precision": "rounding to single precision",
     "penalty": "the penalty",
     "label smoothing": "label smoothing",
@@ -138,10 +140,12 @@ CAUSES = {
 }
 
 
-def _causes(causes: tuple[tuple[str, float], ...], learnt: bool) -> str:
+def _causes(case: Case) -> str:
     """As in: of this gap, 95 % is the penalty and 5 % training that stopped short."""
-    words = CAUSES | ({"training": "training that stopped short"} if learnt else {})
-    order = sorted(causes, key=lambda each: -abs(each[1]))
+    words = CAUSES | ({"training": "training that stopped short"} if case.learnt else {})
+    if case.besides:
+        words["training"] = f"training (kept from its optimum by {listed(list(case.besides), 4)}, or stopped short)"
+    order = sorted(case.causes, key=lambda each: -abs(each[1]))
     parts = [f"{100 * share:.3g} % is {words[name]}" for name, share in order if share >= 0]
     against = [f"{words[name]} pulls the other way by {-100 * share:.3g} %" for name, share in order if share < 0]
     parts += against

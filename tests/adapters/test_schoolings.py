@@ -279,7 +279,8 @@ def test_adam_adds_its_decay_to_the_gradient_and_adamw_does_not():
         assert f"{name}'s weight_decay=0.1 is decoupled from the gradient: it has no meaning as a" in " ".join(br.notes)
         assert "weights of at most 10 in size" in " ".join(br.notes)
         assert "penalty" not in br.causes["cause"].tolist()
-        assert "no penalty, and holds weights back" in br.causes["explanation"][0]
+        assert f"kept from it by the decoupled weight decay of {name}" in br.causes["explanation"][0]
+        assert f"kept from its optimum by the decoupled weight decay of {name}, which is no penalty" in br.verdict
 
 
 def test_parameters_that_the_optimiser_never_had():

@@ -109,7 +109,7 @@ def schooling(graph: Graph, walked: Walked, compiled: Config, told: Told, steps:
         class_weights=loss.class_weights or None,
         # on TensorFlow Keras goes back to the logits before a sigmoid or softmax: what "two of them" did is not known
         instead=found.instead if loss.measures == SQUARES else "",
-        decoupled=decays.decoupled,
+        besides=(*decays.besides, *_bounds(graph)),
     )
 
 
@@ -157,6 +157,17 @@ def _decay(walked: Walked, decays: Ridge, scale: float, loss: Objective) -> Deca
         return None
     told = [*words, *([decays.words] if decays.words else [])]
     return Decay(l1, l2, loss.reduction != "sum", "; ".join(told), loss.weighted)
+
+
+def _bounds(graph: Graph) -> tuple[str, ...]:
+    """What layers ask of training that keeps weights from the optimum of the loss, as far as no penalty says it."""
+    found = []
+    for node in graph.nodes:
+        if node.config.get("activity_regularizer") is not None or node.kind == "ActivityRegularization":
+            found.append(f"the penalty on the outputs of {node.name!r}")
+        bounded = [name for name in node.weights or {} if isinstance(node.config.get(f"{name}_constraint"), Mapping)]
+        found += [f"the bound on the {name} of {node.name!r}" for name in bounded]
+    return tuple(found)
 
 
 def _layer_notes(graph: Graph) -> list[str]:

@@ -245,5 +245,6 @@ def _schooling(result: Any, name: str, order: Array) -> Schooling:
         loss="negative log-likelihood" if name not in ("OLS", "WLS") else "squared error",
         decay=decay,
         notes=tuple(notes),
+        besides=("a penalty of fit_regularized",) if regularized and decay is None else (),
         optimiser=str(settings.get("optimizer", "" if regularized else getattr(result, "method", ""))),
     )
