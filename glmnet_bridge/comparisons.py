@@ -1,12 +1,13 @@
 """Comparisons: what makes two fits differ.
 
     a as it is -> a trained to its end -> without its penalty and other causes (as in `inference.causes`)
-      -> with b's event, family and link -> on b's rows, weights and offset -> with b's columns
-      -> with b's penalty and other causes -> b as it is
+      -> with b's event, family and link -> for b's response -> on b's rows, weights and offset
+      -> with b's columns -> with b's penalty and other causes -> b as it is
 
 Each step moves the linear predictors of b's rows; the steps add up to the whole difference. A step
 that moves no predictor but changes the coefficients is the coding. In one number, the share of a
-step is its projection on the whole difference, in the metric of b's information.
+step is its projection on the whole difference, in the metric of b's information. Of several classes
+the predictors are those against b's base, whatever the base of a.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ Array = np.ndarray
 _WORDS = verdicts.CAUSES | {
     "event": "the other event",
     "family": "the other family or link",
+    "response": "another response",
     "rows": "other rows, weights or offsets",
     "terms": "other terms",
 }
@@ -47,7 +49,7 @@ SAME = 1e-6  # standard errors below which two fits are one
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One cause: its name, in words, whose it is, and the linear predictors of b's rows `(n,)` before and after."""
+    """One cause: its name, in words, whose it is, and the linear predictors of b's rows `(n, k)` before and after."""
 
     name: str
     words: str
@@ -64,7 +66,7 @@ class Comparison:
     ----------
     a, b : the fits
     moves : the causes, in the order in which they were undone; none where predictions lie at infinity
-    metric : (n,) weight of each of b's rows in the size of a difference
+    metric : (n, k, k) weight of each of b's rows in the size of a difference
     scale : what the moves are differences of: "eta", or "the mean" where the links differ
     """
 
@@ -95,9 +97,8 @@ class Comparison:
     def size(self) -> float:
         """How far the predictions are apart: root of the summed squared differences of eta, in b's information.
 
-        Where the links differ it is the means that are compared, in the variance of b's.
-
-        nan where one fit has predictions at infinity.
+        Where the links differ it is the means that are compared, in the variance of b's. nan where one of the
+        fits, or one on the way from a to b, has predictions at infinity.
         """
         return self._size(self._gap) if self.moves else np.nan
 
@@ -115,9 +116,10 @@ class Comparison:
         rows = []
         for move in self.moves:
             change = move.before - move.after
-            share = float(change @ (self.metric * self._gap)) / size**2 if size > SAME else 0.0
-            at = int(np.abs(change).argmax())
-            largest = f"row {self.b.sample.index[at]}: {change[at]:+.3g} in {self.scale}"
+            share = self._product(change, self._gap) / size**2 if size > SAME else 0.0
+            at, of = divmod(int(np.abs(change).argmax()), change.shape[1])
+            which = f" of {self.b.estimate.model.outputs[of]}" if change.shape[1] > 1 else ""
+            largest = f"row {self.b.sample.index[at]}: {change[at, of]:+.3g} in {self.scale}{which}"
             if self._size(change) > SAME:
                 rows.append((move.name, move.side, share, share * size, largest, move.words))
         if self._recoded:
@@ -130,16 +132,19 @@ class Comparison:
         """What makes the gap, in one paragraph."""
         found = self.causes[self.causes["cause"] != "coding"]
         if not self.moves:
-            return "The data are separated: predictions lie at infinity, so that the gap has no size and no shares."
+            return (
+                "The data of one fit, or of one on the way from the first to the second, are separated: predictions "
+                "lie at infinity, so that the gap has no size and no shares."
+            )
         coded = " They code the same model in different columns: its coefficients differ." if self._recoded else ""
         if self.size <= SAME:
             return f"Both fits make the same predictions (less than {SAME:g} SE apart).{coded}"
-        parts = [
-            f"{100 * share:.3g} % is {_WORDS[name]}{f' of {side}' if side else ''}"
+        shares = [
+            (f"{_WORDS[name]}{f' of {side}' if side else ''}", share)
             for name, side, share in zip(found["cause"], found["side"], found["share"], strict=True)
+            if abs(share) >= 5e-4
         ]
-        said = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-        return f"The predictions are {self.size:.3g} SE apart, all rows together. Of this gap, {said}.{coded}"
+        return f"The predictions are {self.size:.3g} SE apart, all rows together. {verdicts.shares(shares)}{coded}"
 
     @property
     def _recoded(self) -> bool:
@@ -148,12 +153,16 @@ class Comparison:
             bool(self.moves)
             and self.a.names != self.b.names
             and not any(
-                move.name in ("terms", "rows") and self._size(move.before - move.after) > SAME for move in self.moves
+                move.name in ("terms", "rows", "response") and self._size(move.before - move.after) > SAME
+                for move in self.moves
             )
         )
 
     def _size(self, change: Array) -> float:
-        return float(np.sqrt(max(change @ (self.metric * change), 0.0)))
+        return float(np.sqrt(max(self._product(change, change), 0.0)))
+
+    def _product(self, one: Array, other: Array) -> float:
+        return float(np.einsum("ni,nij,nj->", one, self.metric, other, optimize=True))
 
     def summary(self) -> Document:
         """Both side by side, with the causes: `print` it, or ask it `.as_html()`."""
@@ -206,15 +215,21 @@ def compare(a: Fit | Bridge, b: Fit | Bridge) -> Comparison:
     ['penalty']
     """
     left, right = _fit_of(a, "first"), _fit_of(b, "second")
+    turned = _against(left, right)
+    nowhere = Comparison(left, right, (), np.zeros((right.sample.n, 1, 1)))
     if left.estimate.separation is not None or right.estimate.separation is not None:
-        return Comparison(left, right, (), np.zeros(right.sample.n))
+        return nowhere
     here = _on(left, right)
-    moves = [*_undone(left, here), *_bridged(left, right, here), *_redone(right)]
+    moves = [*_undone(left, here, turned), *_bridged(left, right, here, turned), *_redone(right)]
+    if not all(np.isfinite(move.after).all() for move in moves):
+        return nowhere
     if left.family.link.name == right.family.link.name:
         return Comparison(left, right, tuple(moves), _metric(right))
     mean = right.family.mean(_eta(right.estimate, right.rows))
-    metric = right.rows.weights / (np.maximum(right.family.variance(mean), np.finfo(float).tiny) * right.dispersion)
-    return Comparison(left, right, _as_means(moves, left, right), metric, "the mean")
+    metric = right.rows.weights[:, None] / (
+        np.maximum(right.family.variance(mean), np.finfo(float).tiny) * right.dispersion
+    )
+    return Comparison(left, right, _as_means(moves, left, right), metric[:, :, None], "the mean")
 
 
 def _fit_of(given: Any, which: str) -> Fit:
@@ -226,9 +241,35 @@ def _fit_of(given: Any, which: str) -> Fit:
         )
     if not found.estimate.model.network.affine:
         raise ArgumentError(f"The {which} argument of compare is a network that is no GLM: it has no coefficients.")
-    if found.estimate.model.network.outputs != 1:
-        raise ArgumentError(f"The {which} argument of compare has several outputs, which are not compared.")
     return found
+
+
+def _against(a: Fit, b: Fit) -> Array:
+    """What turns a's linear predictors into those of b's classes against b's base, `(k, k)`.
+
+    Raises
+    ------
+    ArgumentError
+        where one models several classes, and the other one number or other classes
+    """
+    if not (a.family.joint or b.family.joint):
+        return np.eye(1)
+    one, two = a.recipe.response, b.recipe.response
+    if a.family.joint != b.family.joint or set(one.levels) != set(two.levels):
+        raise ArgumentError(
+            f"The first fit models {one.describes}, the second one {two.describes}: they have no predictions in common."
+        )
+    places, others, base = _classes(a, b)
+    return places[:, others] - places[:, [base]]
+
+
+def _classes(a: Fit, b: Fit) -> tuple[Array, list[int], int]:
+    """Which of b's classes `(k, k + 1)` each of a's linear predictors speaks of; those after b's base, and that."""
+    one, two = a.recipe.response, b.recipe.response
+    own = [level for level in one.levels if level != one.base]
+    base = list(two.levels).index(two.base)
+    places = np.array([[level == each for level in two.levels] for each in own], dtype=float)
+    return places, [at for at in range(len(two.levels)) if at != base], base
 
 
 def _on(a: Fit, b: Fit) -> Rows:
@@ -252,12 +293,16 @@ def _on(a: Fit, b: Fit) -> Rows:
             f"The first fit's formula reads {sample.n} of the second one's {b.sample.n} rows: missing values in its "
             "other columns drop some. Fit both on rows that are complete in the columns of both."
         )
-    response = np.broadcast_to(b.rows.response, (sample.n, 1))
-    return replace(rows_of(replace(sample, response=response)), weights=np.ones(sample.n))
+    return replace(rows_of(replace(sample, response=b.rows.response)), weights=np.ones(sample.n))
 
 
 def _eta(found: Estimate, rows: Rows) -> Array:
-    return predictions.linear_predictor(found, rows)
+    """Linear predictors `(n, k)`; infinite where separation sends them."""
+    if found.model.network.outputs == 1:
+        return predictions.linear_predictor(found, rows)[:, None]
+    if found.separation is not None:
+        return np.full((rows.n, found.model.network.outputs), np.inf)
+    return predictions.linear_predictors(found, rows)
 
 
 def _steps(fit: Fit) -> tuple[Training, list[tuple[str, str, Array, Array]]]:
@@ -268,15 +313,15 @@ def _steps(fit: Fit) -> tuple[Training, list[tuple[str, str, Array, Array]]]:
     return training, gaps.steps_of(training, fit, (lambda theta: theta, np.abs(fit.estimate.theta)))
 
 
-def _undone(a: Fit, here: Rows) -> list[Move]:
-    """From a as it is to the maximum of its own likelihood, seen on b's rows."""
+def _undone(a: Fit, here: Rows, turned: Array) -> list[Move]:
+    """From a as it is to the maximum of its own likelihood, seen on b's rows and against b's base."""
     moves = []
     for name, words, before, after in _steps(a)[1]:
-        etas = [_eta(replace(a.estimate, theta=theta), here) for theta in (before, after)]
+        etas = [_eta(replace(a.estimate, theta=theta), here) @ turned for theta in (before, after)]
         moves.append(Move(name, words, "a", etas[0], etas[1]))
     if not a.estimate.model.network.plain:
-        at = moves[-1].after if moves else _eta(a.estimate, here)
-        rest = _eta(_maximum(a, a.rows, a.family), here)
+        at = moves[-1].after if moves else _eta(a.estimate, here) @ turned
+        rest = _eta(_maximum(a, a.rows, a.family), here) @ turned
         moves.append(Move("structure", "the network cannot express all of its columns", "a", at, rest))
     return moves
 
@@ -294,9 +339,11 @@ def _redone(b: Fit) -> list[Move]:
     return moves
 
 
-def _bridged(a: Fit, b: Fit, here: Rows) -> list[Move]:
+def _bridged(a: Fit, b: Fit, here: Rows, turned: Array) -> list[Move]:
     """From the maximum of a's likelihood to that of b's."""
-    own, at = a.rows, _eta(_maximum(a, a.rows, a.family), here)
+    own, at = a.rows, _eta(_maximum(a, a.rows, a.family), here) @ turned
+    if a.family.joint:
+        own = replace(own, response=_as_coded(own.response, a, b))
     moves: list[Move] = []
 
     def move(name: str, words: str, found: Estimate, rows: Rows) -> None:
@@ -311,9 +358,13 @@ def _bridged(a: Fit, b: Fit, here: Rows) -> list[Move]:
         move("event", words, _maximum(a, own, a.family), here)
     if (a.family.name, a.family.link.name) != (b.family.name, b.family.link.name):
         move("family", f"a is {a.family!r}, b is {b.family!r}", _maximum(a, own, b.family), here)
+    if here is a.rows and not np.array_equal(own.response, b.rows.response):
+        own = replace(own, response=b.rows.response)
+        words = f"a models {a.recipe.response.describes}, b {b.recipe.response.describes}"
+        move("response", words, _maximum(a, own, b.family), here)
     beside = replace(here, response=b.rows.response, weights=b.rows.weights, offset=b.rows.offset)
     if here is not a.rows or not _same_rows(own, b.rows):
-        words = "a was fitted on other rows, responses, weights or offsets than b"
+        words = "a was fitted on other rows, weights or offsets than b"
         move("rows", words, _maximum(a, beside, b.family), beside)
     only_a, only_b = (sorted(set(one.names) - set(two.names)) for one, two in ((a, b), (b, a)))
     parts = [f"only {which}: {listed(names, 6)}" for which, names in (("a", only_a), ("b", only_b)) if names]
@@ -321,9 +372,17 @@ def _bridged(a: Fit, b: Fit, here: Rows) -> list[Move]:
     return moves
 
 
+def _as_coded(response: Array, a: Fit, b: Fit) -> Array:
+    """Indicators of the classes after b's base, from those of the classes after a's."""
+    places, others, _ = _classes(a, b)
+    whole = response @ places + (1.0 - response.sum(axis=1, keepdims=True)) * (1.0 - places.sum(axis=0))
+    return np.asarray(whole[:, others])
+
+
 def _opposite(a: Fit, b: Fit) -> bool:
     one, two = a.recipe.response, b.recipe.response
-    return one.event != two.event and one.event in two.levels and two.event in one.levels
+    other = one.event != two.event and one.event in two.levels and two.event in one.levels
+    return other and one.name == two.name
 
 
 def _same_rows(one: Rows, two: Rows) -> bool:
@@ -337,8 +396,8 @@ def _maximum(fit: Fit, rows: Rows, family: Any) -> Estimate:
     settled = fit.converged and found.model.network.plain and not found.model.penalty.strength
     if settled and rows is fit.rows and family == fit.family:
         return found
-    names = found.model.columns
-    return estimate(Model(names, single_unit(names), family), rows, nobs=fit.nobs)
+    names, outputs = found.model.columns, found.model.outputs
+    return estimate(Model(names, single_unit(names, outputs), family, outputs=outputs), rows, nobs=fit.nobs)
 
 
 def _as_means(moves: list[Move], a: Fit, b: Fit) -> tuple[Move, ...]:
@@ -353,8 +412,9 @@ def _as_means(moves: list[Move], a: Fit, b: Fit) -> tuple[Move, ...]:
 
 
 def _metric(b: Fit) -> Array:
-    """The expected information of each of b's rows, over the dispersion."""
-    eta = _eta(b.estimate, b.rows)[:, None]
+    """The expected information `(n, k, k)` of each of b's rows, over the dispersion."""
+    eta = _eta(b.estimate, b.rows)
     local = b.family.local(b.rows.response, eta)
-    found: Array = b.rows.weights * np.broadcast_to(local.expected, eta.shape)[:, 0] / b.dispersion
+    found: Array = local.expected if b.family.joint else np.broadcast_to(local.expected, eta.shape)[:, :, None]
+    found = b.rows.weights[:, None, None] * found / b.dispersion
     return np.where(np.isfinite(found), found, 0.0)

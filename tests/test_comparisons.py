@@ -148,3 +148,66 @@ def test_other_links_are_compared_by_their_means():
     by_hand = np.sqrt((((a.fittedvalues - mean) ** 2) / (mean * (1 - mean))).sum())
     assert found.size == pytest.approx(by_hand, rel=1e-9) and found.size < 0.5
     assert found.causes["largest"][0].endswith("in the mean")
+
+
+# --- other responses, several classes ----------------------------------------------------------------
+
+
+def test_another_response_of_the_same_rows_is_said():
+    frame = FRAME.assign(other=(FRAME.x2 + 3 * FRAME.y > 41).astype(int))
+    found = causes(gb.glm("other ~ x1 + x3", frame), gb.glm("y ~ x1 + x3", frame))
+    assert found.share["response"] == pytest.approx(1.0, abs=1e-6)
+    assert found.explanation["response"] == "a models P(other = 1), b P(y = 1)"
+    found = causes(gb.glm("I(x2 > 40) ~ x1", FRAME), gb.glm("y ~ x1", FRAME))
+    assert found.index.tolist() == ["response"]
+
+
+@pytest.mark.filterwarnings("ignore::glmnet_bridge.errors.SeparationWarning")
+def test_a_separated_fit_on_the_way_leaves_no_shares():
+    """b's response is separated by a's columns, of which b itself has none."""
+    frame = FRAME.assign(parted=(FRAME.x1 > 0).astype(int))
+    found = gb.compare(gb.glm("y ~ x1", frame), gb.glm("parted ~ x3", frame))
+    assert np.isnan(found.size) and len(found.causes) == 0 and "on the way" in found.verdict
+
+
+CLASSES = FRAME.assign(
+    kind=np.array(["low", "mid", "high"])[
+        np.digitize(FRAME.x3 + 0.7 * FRAME.y + np.sin(np.arange(len(FRAME))), [0.0, 0.8])
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("cause", "a", "b"),
+    [
+        ("penalty", {"penalty": RIDGE(3)}, {}),
+        ("terms", {"formula": "kind ~ x1"}, {}),
+        ("rows", {"data": CLASSES.iloc[:200]}, {}),
+        ("training", {"max_steps": 1}, {}),
+        ("penalty", {"base": "mid"}, {"penalty": RIDGE(3)}),
+        ("terms", {"base": "mid", "formula": "kind ~ x1"}, {"base": "high"}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::glmnet_bridge.errors.ConvergenceWarning")
+def test_several_classes(cause, a, b):
+    """The size of the gap is the same whatever the bases: it is one of the probabilities."""
+    plain = {"formula": "kind ~ x1 + x3", "data": CLASSES, "family": "multinomial"}
+    one, two = (gb.glm(**(plain | each)) for each in (a, b))
+    found = causes(one, two)
+    assert found.share[cause] == pytest.approx(1.0, abs=2e-3), found
+    eta = [np.log(fit.predict(CLASSES)[["high", "low", "mid"]]).to_numpy() for fit in (one, two)]
+    shares = two.fittedvalues[["high", "low", "mid"]].to_numpy()
+    apart = eta[0] - eta[1]
+    middle = (shares * apart).sum(axis=1)
+    by_hand = np.sqrt((shares * (apart - middle[:, None]) ** 2).sum())
+    assert gb.compare(one, two).size == pytest.approx(by_hand, rel=1e-8)
+
+
+def test_another_base_is_a_coding():
+    one, two = (gb.glm("kind ~ x1", CLASSES, "multinomial", base=base) for base in ("low", "mid"))
+    found = gb.compare(one, two)
+    assert found.size < 1e-6 and found.causes["cause"].tolist() == ["coding"]
+    other = gb.glm("kind ~ x1", CLASSES.assign(kind=CLASSES.kind.str.upper()), "multinomial")
+    for pair in ((one, other), (one, gb.glm("y ~ x1", CLASSES))):
+        with pytest.raises(gb.errors.ArgumentError, match="no predictions in common"):
+            gb.compare(*pair)

@@ -145,12 +145,21 @@ def _causes(case: Case) -> str:
     words = CAUSES | ({"training": "training that stopped short"} if case.learnt else {})
     if case.besides:
         words["training"] = f"training (kept from its optimum by {listed(list(case.besides), 4)}, or stopped short)"
-    order = sorted(case.causes, key=lambda each: -abs(each[1]))
-    parts = [f"{100 * share:.3g} % is {words[name]}" for name, share in order if share >= 0]
-    against = [f"{words[name]} pulls the other way by {-100 * share:.3g} %" for name, share in order if share < 0]
-    parts += against
-    said = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-    return f"Of this gap, {said}."
+    return shares([(words[name], share) for name, share in case.causes])
+
+
+def shares(causes: Sequence[tuple[str, float]]) -> str:
+    """As in: of this gap, 102.5 % is the penalty, and training pulls the other way by 2.5 %."""
+    order = sorted(causes, key=lambda each: -abs(each[1]))
+    parts = [f"{_percent(share)} is {words}" for words, share in order if share >= 0]
+    said = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1] if parts else ""
+    against = " and ".join(f"{words} pulls the other way by {_percent(-share)}" for words, share in order if share < 0)
+    return f"Of this gap, {', and '.join(part for part in (said, against) if part)}."
+
+
+def _percent(share: float) -> str:
+    """To a tenth: shares of both signs are seen to add up to 100 %."""
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
 def measured(map_: Correspondence, apart: Distances) -> bool:
