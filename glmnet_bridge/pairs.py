@@ -123,7 +123,8 @@ class Bridge:
     def concepts(self) -> pd.DataFrame:
         """Each idea of the GLM beside its name in the network, with its value: `glm, network, value`."""
         found = self.network
-        return concepts.concepts(found.estimate, found.sample, found.dispersion)
+        elsewhere = self._penalty if self.foreign is not None else ""
+        return concepts.concepts(found.estimate, found.sample, found.dispersion, elsewhere)
 
     @functools.cached_property
     def verdict(self) -> str:

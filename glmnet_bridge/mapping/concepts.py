@@ -33,7 +33,7 @@ LEAST_LOSS = {
 }
 
 
-def concepts(estimate: Estimate, sample: Sample, dispersion: float) -> pd.DataFrame:
+def concepts(estimate: Estimate, sample: Sample, dispersion: float, penalty: str = "") -> pd.DataFrame:
     """The table of ideas: `glm, network, value`.
 
     Parameters
@@ -41,6 +41,7 @@ def concepts(estimate: Estimate, sample: Sample, dispersion: float) -> pd.DataFr
     estimate : the network's
     sample : the rows used
     dispersion : of the fit
+    penalty : of a training elsewhere, in words
     """
     family, bias = estimate.model.family, _bias(estimate)
     also = "" if bias == "none" else " and the bias"
@@ -60,7 +61,7 @@ def concepts(estimate: Estimate, sample: Sample, dispersion: float) -> pd.DataFr
         ("intercept", "bias", bias),
         *_rows(sample),
         *_curvature(estimate, dispersion),
-        *_fitting(estimate),
+        *_fitting(estimate, penalty),
     ]
     return pd.DataFrame(rows, columns=["glm", "network", "value"])
 
@@ -130,7 +131,7 @@ def _largest(estimate: Estimate) -> str:
     return f"largest entry {rounding(largest)}"
 
 
-def _fitting(estimate: Estimate) -> list[tuple[str, str, str]]:
+def _fitting(estimate: Estimate, penalty: str) -> list[tuple[str, str, str]]:
     steps = max(len(estimate.trace) - 1, 0)
     decay = estimate.model.penalty.strength
     return [
@@ -141,7 +142,7 @@ def _fitting(estimate: Estimate) -> list[tuple[str, str, str]]:
         ),
         ("iteration", "epoch: one pass over all rows", _epochs(estimate)),
         ("Newton decrement", "distance to the optimum", f"{rounding(estimate.distance)} standard errors"),
-        ("ridge penalty", "weight decay", _decay(decay)),
+        ("ridge penalty", "weight decay", penalty or _decay(decay)),
         ("outcome of the fit", "how training ended", estimate.outcome),
         (
             "aliased column",

@@ -88,7 +88,7 @@ def _shared(case: Case) -> str:
 def _trained(case: Case) -> str:
     if case.map_.ties:
         extra = "" if case.constrained is None else (
-            f"; the best that it allows has a deviance {case.constrained:.4g} above that of the free GLM"
+            f"; the best that it allows has a deviance {figure(case.constrained)} above that of the free GLM"
         )  # fmt: skip
         return f"The network is a constrained GLM at its own optimum{extra}."
     if case.other:
@@ -102,7 +102,8 @@ def _trained(case: Case) -> str:
         return (
             "The network is a GLM with fewer free parameters at its own optimum: its narrow layers leave "
             f"{count - case.map_.narrow} directions to {count} coefficients. It is {rounding(case.apart.joint)} SE "
-            f"from the maximum likelihood{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum."
+            f"from the maximum likelihood{_largest(case)}; the deviance is {figure(case.apart.excess)} above the "
+            "minimum."
         )
     if case.penalty:
         which = "the penalised GLM" if _all_same(case.map_) else "a GLM penalised on its own weights"
@@ -124,8 +125,8 @@ def _short(case: Case) -> str:
         short = f". The weights are as given; they are {size} SE from the maximum likelihood"
     toll = ""
     if case.constrained is not None:
-        toll = f", of which the constraint costs {case.constrained:.4g}"
-    return f"{subject}{short}{_largest(case)}; the deviance is {case.apart.excess:.4g} above the minimum{toll}."
+        toll = f", of which the constraint costs {figure(case.constrained)}"
+    return f"{subject}{short}{_largest(case)}; the deviance is {figure(case.apart.excess)} above the minimum{toll}."
 
 
 CAUSES = {
@@ -232,7 +233,7 @@ def _largest(case: Case) -> str:
 
 def rounding(value: float) -> str:
     """A size in words; below 1e-8 it is rounding."""
-    return "less than 1e-8" if value < NOISE else f"{value:.2g}"
+    return "less than 1e-8" if value < NOISE else f"{value:.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def bound(value: float) -> str:
@@ -295,5 +296,5 @@ def uncharted(
     if clipped is not None and len(clipped) == rows:
         parts.append("No row passes, so that no weight can learn: train again from another start=.")
     word = "below" if cost >= 0 else "above"
-    parts.append(f"Its log-likelihood is {abs(cost):.4g} {word} that of the GLM on the same columns.")
+    parts.append(f"Its log-likelihood is {figure(abs(cost))} {word} that of the GLM on the same columns.")
     return " ".join([*parts, *units])

@@ -264,3 +264,14 @@ def test_an_end_without_an_activation_is_named():
     ended = gb.bridge("low ~ age + lwt", FRAME, network=torch_unit(torch.nn.Sigmoid()))
     numbers = gb.bridge("lwt ~ age + dose", FRAME, "gaussian", network=torch_unit(), inputs=["age", "dose"])
     assert not [note for br in (ended, numbers) for note in br.notes if "without an activation" in note]
+
+
+def test_the_table_of_ideas_says_the_penalty_of_a_training_elsewhere():
+    pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression
+
+    X = FRAME[["age", "lwt"]]
+    for C, words in ((0.1, "C=0.1"), (np.inf, "none")):
+        br = gb.bridge("low ~ age + lwt", FRAME, network=LogisticRegression(C=C, tol=1e-10).fit(X, FRAME.low))
+        ideas = br.concepts.set_index("glm").value
+        assert ideas["ridge penalty"] == words

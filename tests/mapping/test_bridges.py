@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 import glmnet_bridge as gb
 from glmnet_bridge.errors import ArgumentError, BridgeError, ConvergenceWarning, SeparationWarning
+from glmnet_bridge.mapping import verdicts
 from glmnet_bridge.model.layers import Activation, Affine
 from glmnet_bridge.model.networks import Inputs, Network, dense_entries
 
@@ -180,7 +181,7 @@ def test_a_relu_before_the_link_is_shown_for_what_it_is():
     assert set(br.table.status) == {"no GLM counterpart"} and br.correspondence is None
     assert br.table.network_term.tolist() == ["", "", "kernel[GPA]", "bias"]
     assert f"clips {len(br.clipped)} of 32 rows" in br.verdict
-    assert f"{br.glm.llf - br.network.llf:.4g} below" in br.verdict
+    assert f"{verdicts.figure(br.glm.llf - br.network.llf)} below" in br.verdict
     with pytest.raises(BridgeError, match="second derivatives"):
         br.network.information("observed")
 

@@ -7,6 +7,7 @@ import pytest
 from mapping.structures import FRAME
 
 import glmnet_bridge as gb
+from glmnet_bridge.mapping import verdicts
 from glmnet_bridge.model.layers import Affine, Branch, Fixed
 from glmnet_bridge.model.networks import Inputs, Network
 
@@ -53,7 +54,7 @@ def test_the_best_that_a_fixed_weight_allows_is_the_glm_with_that_offset(formula
     assert found["x3"] == RATE
     np.testing.assert_allclose(bridge.constrained.fittedvalues, wanted.fittedvalues, rtol=1e-9)
     toll = wanted.deviance - bridge.union.deviance
-    assert f"of which the constraint costs {toll:.4g}" in bridge.verdict
+    assert f"of which the constraint costs {verdicts.figure(toll)}" in bridge.verdict
 
 
 def test_a_fixed_weight_of_nothing_leaves_the_term_out():

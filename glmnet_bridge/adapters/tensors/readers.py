@@ -111,7 +111,8 @@ def _one_layer(state: dict[str, Any]) -> list[str]:
         raise ReadError(
             f"The weights ({listed(list(state))}) do not say how they go together. Give the architecture "
             f'beside them: network=(module, weights), or the layers by name: network=([{shown}, "sigmoid"], weights), '
-            'with activations ("relu", "tanh") where they stand.'
+            'with activations ("relu", "tanh") where they stand (on the command line --architecture '
+            f'"{" ".join(layers[:3])} sigmoid").'
         )
     return [stem]
 
