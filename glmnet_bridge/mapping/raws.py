@@ -38,6 +38,7 @@ class Intake:
     named : whether the names are columns of the frame that it was trained on; else they are places
     numeric : whether it takes numbers only, so that a factor is fed as the codes of its categories
     groups : names and widths of its inputs, where it takes several
+    offset : whether it takes an offset beside them, which is fed 0 here
     """
 
     names: tuple[str, ...]
@@ -45,6 +46,7 @@ class Intake:
     named: bool = False
     numeric: bool = True
     groups: tuple[tuple[str, int], ...] = ()
+    offset: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

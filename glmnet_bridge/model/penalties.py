@@ -16,6 +16,7 @@ import pandas as pd
 
 from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.model import translations
+from glmnet_bridge.model.networks import is_bias
 from glmnet_bridge.model.translations import Setting
 
 Array = np.ndarray
@@ -47,12 +48,8 @@ class Penalty:
         """Second derivative `(P,)` for parameters of these names; None where nothing is penalised."""
         if self.strength == 0:
             return None
-        free = [not self.intercept and _is_intercept(name) for name in entries]
+        free = [not self.intercept and (name == "Intercept" or is_bias(name)) for name in entries]
         return np.where(free, 0.0, self.strength)
-
-
-def _is_intercept(name: str) -> bool:
-    return name == "Intercept" or name.rsplit(".", 1)[-1].split("[")[0] == "bias"
 
 
 def none() -> Penalty:
