@@ -206,8 +206,8 @@ def read(
     glm : the formula's fit, if there is one
     """
     rows = rows_of(sample)
-    bare = glm is None or glm.estimate.model.penalty.strength > 0  # a penalised fit keeps all columns
-    rank = unions.decide_rank(rows) if bare else glm.estimate.rank
+    # a penalised fit keeps columns that others determine
+    rank = unions.decide_rank(rows) if glm is None or penalty.strength else glm.estimate.rank
     agreement, foreign = None, wanted.foreign
     if foreign is None:
         fed, network = _network(wanted, recipe, sample, data)

@@ -3,8 +3,9 @@
     one input per column of the data (text, whole numbers or numbers; yes and no as 1 and 0)
     -> the columns of the design -> kernel and bias -> linear_predictor -> mean
 
-An offset is an input of its own. Of a level that the fit does not know the mean is nan. The graph is run on the rows of the fit and on random ones before
-it is handed over, and must give the means of the fit itself.
+An offset is an input of its own. Of a level that the fit does not know the mean is nan. The graph is
+run on the rows of the fit and on random ones before it is handed over, and must give the means of the
+fit itself.
 """
 
 from __future__ import annotations
