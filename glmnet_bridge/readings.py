@@ -214,7 +214,8 @@ def read(
     glm : the formula's fit, if there is one
     """
     rows = rows_of(sample)
-    rank = unions.decide_rank(rows) if glm is None else glm.estimate.rank
+    # a penalised fit keeps columns that others determine
+    rank = unions.decide_rank(rows) if glm is None or penalty.strength else glm.estimate.rank
     agreement, foreign, nameless = None, wanted.foreign, None
     if foreign is None:
         fed, network = _network(wanted, recipe, sample, data)

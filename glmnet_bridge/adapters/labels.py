@@ -55,6 +55,7 @@ def spoken(foreign: Foreign, response: Response) -> Spoken:
     plain, last = column_of(response.name) is not None, levels[-1]
     if not labels:
         usual = _same(foreign.response) == _same(response.name) or (plain and own == list(YES_NO))
+        usual = usual and response.event == last
         return Spoken(last, "" if usual else _assumed(response, last, "it does not name its classes"))
     if not plain and not foreign.response and set(known) <= {"-1", "0", "1"}:
         if not all(isinstance(label, bool | np.bool_) for label in labels) or set(own) != set(known):
@@ -69,6 +70,13 @@ def spoken(foreign: Foreign, response: Response) -> Spoken:
         f"{_words(levels)}, so that nothing says which is which. Give the column that it was trained on as the "
         "response (with event= for the level to model), or recode one of them."
     )
+
+
+def of_successes(foreign: Foreign) -> str:
+    """What is taken for granted where a network of two named classes is read beside counted successes."""
+    if len(foreign.classes) != 2 or key(foreign.classes[-1]) == "1":
+        return ""
+    return f"The network's output is taken to be P(success): it is that of its class {foreign.classes[-1]!r}."
 
 
 def column_of(written: str) -> str | None:

@@ -47,7 +47,7 @@ def noted(foreign: Foreign, asked: Asked, raws: Raws, columns: Collection[str], 
 
 def _refuse_offset(foreign: Foreign, raws: Raws, rows: Rows) -> None:
     """An input that is the offset, but for a constant: the network's output holds it already."""
-    if rows.offset is None:
+    if rows.offset is None or foreign.intake.offset:
         return
     some = min(rows.n, SOME)
     offset = rows.offset[:some]

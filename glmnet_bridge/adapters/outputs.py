@@ -230,6 +230,8 @@ def order_note(foreign: Foreign, response: Response) -> str:
     """What the outputs of a network are taken for, where it does not name its classes itself."""
     if response.kind == "binary":
         return labels.spoken(foreign, response).note
+    if response.kind in ("proportion", "successes"):
+        return labels.of_successes(foreign)
     if response.kind != "classes" or set(map(labels.key, foreign.classes)) == set(map(labels.key, response.levels)):
         return ""
     names = [str(level) for level in class_order(foreign, response)]

@@ -38,6 +38,7 @@ class Intake:
     named : whether the names are columns of the frame that it was trained on; else they are places
     numeric : whether it takes numbers only, so that a factor is fed as the codes of its categories
     groups : names and widths of its inputs, where it takes several
+    offset : whether it takes an offset beside them, which is fed 0 here
     """
 
     names: tuple[str, ...]
@@ -45,6 +46,7 @@ class Intake:
     named: bool = False
     numeric: bool = True
     groups: tuple[tuple[str, int], ...] = ()
+    offset: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,7 +224,7 @@ def _named_numbers(
         raise feeds.wrong_number(intake.names, names)
     frame = frames.as_frame(data)
     feeds.check_order(intake.names, names, own_names(intake, frame.columns) & set(frame.columns))
-    pairs = {name: split(name, frame.columns) for name in names}
+    pairs = {name: _split(name, design, frame.columns) for name in names}
     read = {variable for variable, _ in pairs.values() if variable is not None}
     values = frames.columns(frame, sorted(read), rows=kept)
     own: list[int] = []
@@ -243,6 +245,13 @@ def _named_numbers(
     meanings = [piece if isinstance(piece, OfLevels) else None for piece in pieces]
     others = [piece for piece, at in zip(pieces, own, strict=True) if at < 0 and piece is not None]
     return feeds.of_pieces(names, own, meanings, others, values, index), pieces, values
+
+
+def _split(name: str, design: Design, columns: Collection[str]) -> tuple[str | None, str | None]:
+    """The variable and level that a name says; none for an indicator beside a reference, `site[T.north]`."""
+    variable, text = split(name, columns)
+    coded = name in design.names and text is not None and text.startswith("T.")
+    return (None, None) if coded else (variable, text)
 
 
 def _codes(frame: pd.DataFrame, variable: str, column: pd.Categorical) -> OfLevels:

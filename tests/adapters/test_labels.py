@@ -116,7 +116,7 @@ def test_without_labels_the_last_level_is_meant_whatever_the_event(units, activa
     np.testing.assert_allclose(mean, last if event == levels[-1] else 1 - last, rtol=1e-12)
     note = order_note(given, response)
     taken = f"The network's output is taken to be P(y = {levels[-1]!r}): it does not name its classes."
-    assert note == ("" if levels == (0, 1) else taken)
+    assert note == ("" if (levels, event) == ((0, 1), 1) else taken)
 
 
 @pytest.mark.parametrize("event", ["healthy", "sick"])
@@ -129,9 +129,14 @@ def test_tanh_speaks_of_the_last_level_too(event):
 @pytest.mark.parametrize("kind", ["proportion", "successes"])
 @pytest.mark.parametrize(("units", "activation"), [(1, "sigmoid"), (2, "softmax")])
 def test_successes_are_the_last_output(kind, units, activation):
-    mean, own, response, given = answer(kind, (), None, units, activation, ("a", "b"))
-    np.testing.assert_allclose(mean, own[:, -1], rtol=1e-12)
-    assert order_note(given, response) == ""
+    for classes, note in (
+        (("a", "b"), "The network's output is taken to be P(success): it is that of its class 'b'."),
+        ((0, 1), ""),
+        ((), ""),
+    ):
+        mean, own, response, given = answer(kind, (), None, units, activation, classes)
+        np.testing.assert_allclose(mean, own[:, -1], rtol=1e-12)
+        assert order_note(given, response) == note
 
 
 def test_a_link_that_is_not_symmetric_is_not_turned():

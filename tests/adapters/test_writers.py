@@ -334,11 +334,6 @@ def test_scikit_learn_lacks(name, words):
         write("sklearn", fitted(name))
 
 
-def test_a_penalty_is_said():
-    fit = gb.glm("low ~ age + site", ROWS, penalty=gb.penalties.ridge(1.0))
-    assert "fitted again, this pipeline is not" in repr(write("sklearn", fit).written)
-
-
 def test_a_pipeline_is_pickled():
     for name in ("factors", "splines"):
         pipeline = write("sklearn", fitted(name))

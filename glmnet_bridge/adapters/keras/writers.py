@@ -84,7 +84,9 @@ def _model(tools: _Tools, handed: Handed, feed: Feed) -> Any:
     kernel, bias = kernel_and_bias(handed)
     link = handed.family.link.name
     activation = None if feed.offset else ACTIVATIONS.get(link)
-    dense = tools.keras.layers.Dense(1, name=LAST, dtype=DOUBLE, activation=activation, use_bias=bias is not None)
+    dense = tools.keras.layers.Dense(
+        1, name=LAST, dtype=DOUBLE, activation=activation, use_bias=bias is not None, **_regularisers(tools, handed)
+    )
     value = dense(columns)
     dense.set_weights([kernel[:, None], *([] if bias is None else [np.array([bias])])])
     if feed.offset:
@@ -95,6 +97,15 @@ def _model(tools: _Tools, handed: Handed, feed: Feed) -> Any:
     model = tools.keras.Model(inputs, value, name="glm")
     model.compile(optimizer="adam", loss=LOSSES[handed.family.name])
     return model
+
+
+def _regularisers(tools: _Tools, handed: Handed) -> dict[str, Any]:
+    """The fit's penalty, so that training on keeps to it: Keras adds `l2 * w^2` to the mean loss of the rows."""
+    penalty = handed.fit.estimate.model.penalty
+    if not penalty.strength:
+        return {}
+    l2 = tools.keras.regularizers.L2(penalty.strength / (2.0 * float(handed.fit.rows.weights.sum())))
+    return {"kernel_regularizer": l2} | ({"bias_regularizer": l2} if penalty.intercept else {})
 
 
 def _run(keras: Any, model: Any, given: Mapping[str, Array]) -> Array:

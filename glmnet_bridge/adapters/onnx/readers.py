@@ -7,11 +7,13 @@ batch normalisation count as trained, and what merely scales numbers as fixed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign, Schooling
 from glmnet_bridge.adapters.onnx import graphs
@@ -19,10 +21,13 @@ from glmnet_bridge.adapters.onnx.graphs import DOUBLE, STRING, Graph, Input, Mod
 from glmnet_bridge.adapters.onnx.nodes import follow
 from glmnet_bridge.adapters.onnx.walks import Activated, Total, Value, Walk
 from glmnet_bridge.adapters.schoolings import UNTOLD, Told, taught
+from glmnet_bridge.adapters.writing.records import Meaning, schooling, weights_of
 from glmnet_bridge.errors import ReadError
 from glmnet_bridge.mapping.raws import Intake
 from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
+from glmnet_bridge.model.networks import Network
+from glmnet_bridge.model.penalties import Penalty
 
 Array = np.ndarray
 
@@ -32,6 +37,7 @@ _LIKELY = ("probabilities", "output_probability", "mean")
 FORMAT, TRAINED, ETA, FAMILY, LINK = (
     f"glmnet_bridge.{word}" for word in ("format", "trained", "eta", "family", "link")
 )
+RESPONSE, CLASSES, PENALTY, TERMS = (f"{FORMAT}.{word}" for word in ("response", "classes", "penalty", "terms"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +76,20 @@ def read(model: Any, told: Told = UNTOLD) -> Foreign:
     family = _family(graph, end)
     runs = Model(graphs.session(graphs.cut(graph, [output])), _places(inputs), offsets, end.picks)
     named = ours or _named(inputs)
+    meaning, precision = _meaning(graph), _precision(graph, inputs)
     found = Foreign(
         kind=f"model in ONNX{f' ({graph.model.producer_name})' if graph.model.producer_name else ''}",
-        intake=Intake(walk.names, features, named=named, numeric=not named, groups=_groups(inputs)),
+        intake=Intake(walk.names, features, named=named, numeric=not named, groups=_groups(inputs), offset=ours),
         network=network,
         theta=theta,
         forward=runs,
         activation=end.activation if not ours or family is None else family.link.activation,
         family=family,
-        precision=_precision(graph, inputs),
+        precision=precision,
         folded=(*walk.folded, *_taken(walk), *_left_out(offsets)),
-        classes=_classes(graph, end),
-        schooling=Schooling(notes=("ONNX does not say how the model was trained.",)),
+        classes=_classes(graph, end) if meaning is None else meaning.classes,
+        schooling=_schooling(graph, meaning, network, theta, precision),
+        response="" if meaning is None else meaning.response,
     )
     return taught(found, told, found.activation)
 
@@ -141,6 +149,21 @@ def _family(graph: Graph, end: End) -> Family | None:
         return families.named(graph.records[FAMILY], graph.records[LINK])
     two = end.activation == "sigmoid" or (end.activation == "softmax" and len(end.units) == 2)
     return families.named("binomial") if two else None
+
+
+def _meaning(graph: Graph) -> Meaning | None:
+    """What our own writer noted of response and penalty; None for other models, and for those of older versions."""
+    if PENALTY not in graph.records:
+        return None
+    penalty = Penalty(**json.loads(graph.records[PENALTY]))
+    return Meaning(graph.records[RESPONSE], tuple(json.loads(graph.records[CLASSES])), penalty)
+
+
+def _schooling(graph: Graph, meaning: Meaning | None, network: Network, theta: Array, precision: float) -> Schooling:
+    if meaning is None:
+        return Schooling(notes=("ONNX does not say how the model was trained.",))
+    terms = pd.DataFrame(json.loads(graph.records[TERMS])).set_index("term")
+    return schooling(meaning, weights_of(terms), theta, network, precision)
 
 
 def _classes(graph: Graph, end: End) -> tuple[object, ...]:

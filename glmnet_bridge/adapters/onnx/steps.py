@@ -33,7 +33,8 @@ DIRECT = {
 class Builder:
     """Nodes and constants as they are made; `made` holds the value of each step of the listing.
 
-    `inputs` are names that are taken: the user's own columns.
+    `inputs` are names that are taken: the user's own columns. `known` are values that say of each row whether a
+    column has one of its levels there.
     """
 
     def __init__(self, onnx: Any, inputs: Iterable[str] = ()) -> None:
@@ -42,6 +43,7 @@ class Builder:
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.made: list[str] = []
+        self.known: list[str] = []
 
     def free(self, name: str) -> str:
         """The name, or one like it that no column of the data has."""
@@ -107,12 +109,15 @@ def _levels(builder: Builder, step: Operation, takes: list[str], export: Export)
     source = export.operations[step.of[0]]
     holds = source.holds if source.kind == "raw" else "number"
     if holds == "text":
-        return builder.double(_one_hot(builder, takes[0], cats_strings=[str(level) for level in step.setting]))
-    if holds in ("integer", "truth"):
-        return builder.double(_one_hot(builder, source.setting, cats_int64s=[int(level) for level in step.setting]))
-    value = builder.double(takes[0])
-    levels = builder.constant(np.array([[float(level) for level in step.setting]]))
-    return builder.double(builder.add("Equal", [value, levels]))
+        hot = builder.double(_one_hot(builder, takes[0], cats_strings=[str(level) for level in step.setting]))
+    elif holds in ("integer", "truth"):
+        hot = builder.double(_one_hot(builder, source.setting, cats_int64s=[int(level) for level in step.setting]))
+    else:
+        levels = builder.constant(np.array([[float(level) for level in step.setting]]))
+        hot = builder.double(builder.add("Equal", [builder.double(takes[0]), levels]))
+    hits = builder.add("ReduceSum", [hot, builder.constant(np.array([1], dtype=np.int64))], keepdims=1)
+    builder.known.append(builder.add("Greater", [hits, builder.number(0.5)]))
+    return hot
 
 
 def _one_hot(builder: Builder, value: str, **cats: Any) -> str:

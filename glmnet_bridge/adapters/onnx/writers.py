@@ -3,8 +3,9 @@
     one input per column of the data (text, whole numbers or numbers; yes and no as 1 and 0)
     -> the columns of the design -> kernel and bias -> linear_predictor -> mean
 
-An offset is an input of its own. The graph is run on the rows of the fit and on random ones before
-it is handed over, and must give the means of the fit itself.
+An offset is an input of its own. Of a level that the fit does not know the mean is nan. The graph is
+run on the rows of the fit and on random ones before it is handed over, and must give the means of the
+fit itself.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ import numpy as np
 
 from glmnet_bridge.adapters.onnx import graphs
 from glmnet_bridge.adapters.onnx.graphs import Model
-from glmnet_bridge.adapters.onnx.readers import ETA, FAMILY, FORMAT, LINK, TRAINED
+from glmnet_bridge.adapters.onnx.readers import CLASSES, ETA, FAMILY, FORMAT, LINK, PENALTY, RESPONSE, TERMS, TRAINED
 from glmnet_bridge.adapters.onnx.steps import Builder, write_link, write_step
 from glmnet_bridge.adapters.writing.exports import Handed, compare, hand
+from glmnet_bridge.adapters.writing.records import meaning_of
 
 Array = np.ndarray
 
 OPSET, ML_OPSET, IR = 17, 3, 8
 KINDS = {"real": graphs.DOUBLE, "integer": 7, "truth": 7, "text": graphs.STRING}
-SHIFT, FIXED, PREDICTOR, MEAN = "offset", "without_offset", "linear_predictor", "mean"
+SHIFT, SUM, PREDICTOR, MEAN = "offset", "weighted_sum", "linear_predictor", "mean"
 
 
 def to_onnx(fit: Any, path: str | os.PathLike[str] | None = None) -> Any:
@@ -61,12 +63,14 @@ def _predictor(builder: Builder, handed: Handed) -> None:
     columns = builder.add("Concat", parts, axis=1) if len(parts) > 1 else parts[0]
     kernel = builder.constant(handed.beta[order][:, None], "kernel")
     bias = [j for j in range(len(handed.beta)) if j not in order]
-    last = FIXED if handed.offset else PREDICTOR
-    eta = builder.add("MatMul", [columns, kernel], None if bias else last)
+    eta = builder.add("MatMul", [columns, kernel], None if bias else SUM)
     if bias:
-        eta = builder.add("Add", [eta, builder.constant(handed.beta[bias], "bias")], last)
+        eta = builder.add("Add", [eta, builder.constant(handed.beta[bias], "bias")], SUM)
     if handed.offset:
-        builder.add("Add", [eta, builder.free(SHIFT)], PREDICTOR)
+        eta = builder.add("Add", [eta, builder.free(SHIFT)])
+    for known in builder.known:
+        eta = builder.add("Where", [known, eta, builder.number(np.nan)])
+    builder.add("Identity", [eta], PREDICTOR)
 
 
 def _model(onnx: Any, builder: Builder, handed: Handed) -> Any:
@@ -81,18 +85,22 @@ def _model(onnx: Any, builder: Builder, handed: Handed) -> Any:
     sets = [onnx.helper.make_opsetid("", OPSET), onnx.helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
     model = onnx.helper.make_model(graph, producer_name="glmnet_bridge", opset_imports=sets, ir_version=IR)
     trained = [name for name in map(builder.free, ("kernel", "bias")) if name in builder.constants]
+    meaning = meaning_of(handed.fit)
     _note(
         onnx,
         model,
         {
             FORMAT: "1",
             TRAINED: "\n".join(trained),
-            ETA: builder.free(FIXED if handed.offset else PREDICTOR),
+            ETA: builder.free(SUM),
             FAMILY: handed.family.name,
             LINK: handed.family.link.name,
             f"{FORMAT}.formula": handed.formula,
             f"{FORMAT}.modelled": handed.modelled,
-            f"{FORMAT}.terms": json.dumps(handed.terms),
+            TERMS: json.dumps(handed.terms),
+            RESPONSE: meaning.response,
+            CLASSES: json.dumps(meaning.classes),
+            PENALTY: json.dumps({"strength": meaning.penalty.strength, "intercept": meaning.penalty.intercept}),
         },
     )
     return model

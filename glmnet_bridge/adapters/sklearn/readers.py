@@ -8,7 +8,7 @@ A weight's name is the path by which the user reaches it: `logreg.coef_[0, 2]`, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from glmnet_bridge.adapters.sklearn.schoolings import schooling
 from glmnet_bridge.adapters.sklearn.steps import Step, beginning, check_fitted, kind_of
 from glmnet_bridge.adapters.sklearn.transformers import through
 from glmnet_bridge.adapters.wirings import Wire, Wiring
+from glmnet_bridge.adapters.writing.records import Written, weights_of
+from glmnet_bridge.adapters.writing.records import schooling as schooling_of
 from glmnet_bridge.errors import ReadError, listed
 from glmnet_bridge.mapping.raws import Intake
 from glmnet_bridge.model import families
@@ -95,7 +97,7 @@ def read(model: Any) -> Foreign:
     layers = _hidden if hasattr(estimator, "coefs_") else _linear
     network, theta, features = wiring.network(layers(estimator, wiring, value.wire, prefix))
     classes = getattr(estimator, "classes_", None)
-    return Foreign(
+    found = Foreign(
         kind=f"scikit-learn {type(model).__name__}" + (f" with {type(estimator).__name__}" if path else ""),
         intake=Intake(names, features, named=named, numeric=not named),
         network=network,
@@ -108,6 +110,19 @@ def read(model: Any) -> Foreign:
         classes=() if classes is None else tuple(classes.tolist()),
         schooling=schooling(estimator, network.entries),
     )
+    record = getattr(model, "written", None)
+    return found if record is None else _recorded(found, record)
+
+
+def _recorded(found: Foreign, record: Written) -> Foreign:
+    """A pipeline that was written here, with what its estimator does not say; as far as it was not fitted again."""
+    weights = weights_of(record.terms)
+    for sign in (1.0, -1.0):  # the classes are sorted, so that the signs may be the other level's
+        known = schooling_of(record.meaning, sign * weights, found.theta, found.network, found.precision)
+        if not known.notes:
+            school = replace(found.schooling, decay=known.decay)
+            return replace(found, schooling=school, response=record.meaning.response)
+    return found
 
 
 def _searched(model: Any) -> Any:

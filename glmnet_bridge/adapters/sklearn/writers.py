@@ -5,14 +5,13 @@
 Where every term is a number, a scaled number or a factor with a reference level, the first step is a
 ColumnTransformer of scikit-learn's own scalers and encoders; else a `DesignTransformer`. All steps are fitted on a few
 rows first, so that they have whatever this version of scikit-learn gives a fitted estimator, and then hold the
-fit's own numbers. Fitted again on data, the pipeline finds them by itself (without the penalty).
+fit's own numbers. Fitted again on data, the pipeline finds them by itself: its C or alpha is the fit's penalty.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,11 +27,11 @@ Array = np.ndarray
 FEW = 8
 COLUMNS, MODEL = "columns", "model"
 POWERS = {"gaussian": 0, "poisson": 1, "gamma": 2, "inverse_gaussian": 3}
-ESTIMATORS: dict[tuple[str, str], Callable[[Any, bool], Any]] = {
-    ("binomial", "logit"): lambda models, bias: models.LogisticRegression(C=np.inf, fit_intercept=bias, max_iter=1000),
-    ("gaussian", "identity"): lambda models, bias: models.LinearRegression(fit_intercept=bias),
-    ("poisson", "log"): lambda models, bias: models.PoissonRegressor(alpha=0.0, fit_intercept=bias, max_iter=1000),
-    ("gamma", "log"): lambda models, bias: models.GammaRegressor(alpha=0.0, fit_intercept=bias, max_iter=1000),
+ESTIMATORS = {
+    ("binomial", "logit"): "LogisticRegression",
+    ("gaussian", "identity"): "LinearRegression",
+    ("poisson", "log"): "PoissonRegressor",
+    ("gamma", "log"): "GammaRegressor",
 }
 """Estimators whose mean is that of a family and link; TweedieRegressor has the log and identity links of the others."""
 
@@ -74,7 +73,7 @@ def to_sklearn(fit: Any) -> Any:
         found: Array = pipeline.predict_proba(given)[:, 0 if turned else 1]
         return found
 
-    pipeline.written = written(fit, handed.terms, compare(handed, mean), notes=_notes(fit, classes, turned))
+    pipeline.written = written(fit, handed.terms, compare(handed, mean), notes=_notes(handed, bias, classes, turned))
     return pipeline
 
 
@@ -82,16 +81,32 @@ def _estimator(handed: Handed, bias: bool) -> Any:
     from sklearn import linear_model
 
     name, link = handed.family.name, handed.family.link.name
-    if (name, link) in ESTIMATORS:
-        return ESTIMATORS[name, link](linear_model, bias)
+    penalty = handed.fit.estimate.model.penalty
+    kind = ESTIMATORS.get((name, link), "")
+    if kind == "LogisticRegression":
+        # liblinear is the solver that penalises the intercept too
+        solver = {"solver": "liblinear"} if _whole(handed, bias) else {}
+        c = 1.0 / penalty.strength if penalty.strength else np.inf
+        return linear_model.LogisticRegression(C=c, fit_intercept=bias, max_iter=1000, **solver)
+    if kind == "LinearRegression":
+        ridge = linear_model.Ridge(alpha=penalty.strength, fit_intercept=bias)
+        return ridge if penalty.strength else linear_model.LinearRegression(fit_intercept=bias)
+    mean = {"alpha": penalty.strength / float(handed.fit.rows.weights.sum()), "fit_intercept": bias, "max_iter": 1000}
+    if kind:
+        return getattr(linear_model, kind)(**mean)
     if name in POWERS and link in ("log", "identity"):
-        power = POWERS[name]
-        return linear_model.TweedieRegressor(power=power, alpha=0.0, link=link, fit_intercept=bias, max_iter=1000)
+        return linear_model.TweedieRegressor(power=POWERS[name], link=link, **mean)
     raise ArgumentError(
         f"scikit-learn has no estimator for the {name} family with {link} link; there are "
         f"{', '.join(f'{each} with {word}' for each, word in ESTIMATORS)}, and the log and identity links of counts "
         "and positive numbers. to_torch(), to_keras(), to_onnx() and glmnet_bridge.sklearn's estimators have all."
     )
+
+
+def _whole(handed: Handed, bias: bool) -> bool:
+    """Whether the intercept is penalised too."""
+    penalty = handed.fit.estimate.model.penalty
+    return bias and penalty.intercept and penalty.strength > 0
 
 
 def _classes(fit: Any) -> tuple[Array | None, bool]:
@@ -105,15 +120,15 @@ def _classes(fit: Any) -> tuple[Array | None, bool]:
     return found, bool(found[0] == event)
 
 
-def _notes(fit: Any, classes: Array | None, turned: bool) -> tuple[str, ...]:
+def _notes(handed: Handed, bias: bool, classes: Array | None, turned: bool) -> tuple[str, ...]:
     found = []
     if turned and classes is not None:
         found.append(
             f"scikit-learn sorts its classes, so that coef_ is of {classes.tolist()[1]!r} and has the opposite signs; "
             f"the mean is column 0 of predict_proba, for {classes.tolist()[0]!r}."
         )
-    if fit.estimate.model.penalty.strength:
-        found.append("The fit is penalised; fitted again, this pipeline is not.")
+    if _whole(handed, bias) and handed.family.name != "binomial":
+        found.append("The fit's penalty is on the intercept too; fitted again, this pipeline leaves it free.")
     return tuple(found)
 
 
@@ -218,7 +233,7 @@ def _fill(pipeline: Any, handed: Handed, bias: bool, turned: bool) -> None:
         model.n_iter_ = np.array([steps], dtype=np.int32)
         return
     model.coef_, model.intercept_ = kernel, constant
-    if hasattr(model, "n_iter_"):
+    if getattr(model, "n_iter_", None) is not None:
         model.n_iter_ = steps
     if hasattr(model, "singular_"):
         model.rank_ = int(np.isfinite(fit.params).sum()) - bias

@@ -83,17 +83,20 @@ def read(result: Any) -> Foreign:
     activation = "softmax" if family is None else family.link.activation
     network, theta, features = columns.wiring.network(_layers(columns, model.exog_names, table, name == "MNLogit"))
     order = _order(columns)
+    record = getattr(result, "written", None)  # of a result that was written here
     return Foreign(
         kind=f"statsmodels {name} result",
-        intake=Intake(columns.names, features, named=columns.named, numeric=_spec(model) is None),
+        intake=Intake(
+            columns.names, features, named=columns.named, numeric=_spec(model) is None, offset=bool(_shifts(model))
+        ),
         network=network,
         theta=theta,
         forward=_forward(result, model, columns),
         activation=activation,
         family=family,
         folded=_folded(model),
-        classes=_classes(model),
-        response=_response(model),
+        classes=_classes(model) if record is None else record.meaning.classes,
+        response=_response(model) if record is None else record.meaning.response,
         schooling=_schooling(result, name, np.tile(order[:, None], table.shape[1]).ravel()),
     )
 
@@ -175,7 +178,9 @@ def _layers(columns: Columns, exog_names: Sequence[str], params: Array, softmax:
 def _forward(result: Any, model: Any, columns: Columns) -> Any:
     def forward(table: pd.DataFrame) -> Array:
         if _spec(model) is not None:
-            return np.asarray(result.predict(table), dtype=float).reshape(len(table), -1)
+            # categories as plain values: levels that no row of the training had are no fault of these rows
+            plain = {name: object for name, kind in table.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
+            return np.asarray(result.predict(table.astype(plain)), dtype=float).reshape(len(table), -1)
         waiting = iter(table.to_numpy(dtype=float).T)
         exog = np.column_stack([next(waiting) if wire else np.ones(len(table)) for wire in columns.wires])
         return np.asarray(result.predict(exog), dtype=float).reshape(len(table), -1)
@@ -213,10 +218,10 @@ def _folded(model: Any) -> tuple[str, ...]:
             f"statsmodels models the first level of such a response, {classes[-1]!r}; its signs are turned where the "
             "formula models the other one."
         )
-    for name in ("offset", "exposure"):
-        given = getattr(model, name, None)
-        if given is not None and np.any(given):
-            out.append(f"It was fitted with {name}=, which is no input of the network: give {name}= here too.")
+    out += [
+        f"It was fitted with {name}=, which is no input of the network: give {name}= here too."
+        for name in _shifts(model)
+    ]
     # GLM keeps the weights of its last iteration as .weights
     own = (("weights", "prior_weights"),) if type(model).__name__ == "WLS" else ()
     for name, ours in (("freq_weights", "freq_weights"), ("var_weights", "prior_weights"), *own):
@@ -224,6 +229,12 @@ def _folded(model: Any) -> tuple[str, ...]:
         if given is not None and np.any(np.asarray(given) != 1):
             out.append(f"It was fitted with {name}: give them here as {ours}=.")
     return tuple(out)
+
+
+def _shifts(model: Any) -> list[str]:
+    """What its linear predictor was fitted with beside the columns."""
+    given = {name: getattr(model, name, None) for name in ("offset", "exposure")}
+    return [name for name, values in given.items() if values is not None and np.any(values)]
 
 
 def _schooling(result: Any, name: str, order: Array) -> Schooling:

@@ -97,6 +97,11 @@ def check(fit: Any) -> None:
             f"This model has {found.model.network.outputs} linear predictors (one for each class but the base); models "
             "with one are written."
         )
+    if found.model.family.joint:
+        raise ArgumentError(
+            "A multinomial model is not written. With two classes it is the binomial one: fit it with "
+            'family="binomial", and the class that is not base= as event=.'
+        )
     if found.separation is not None:
         endless = [name for name, state in fit.separation.items() if state not in ("finite", "aliased")]
         raise ArgumentError(

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from glmnet_bridge.adapters.foreigns import Foreign, Schooling
+from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.schoolings import UNTOLD, Told, taught
 from glmnet_bridge.adapters.wirings import Wire, Wiring
-from glmnet_bridge.adapters.writing.records import Feed, Written
+from glmnet_bridge.adapters.writing.records import Feed, Written, schooling, weights_of
 from glmnet_bridge.errors import ReadError
 from glmnet_bridge.mapping.features import Feature
 from glmnet_bridge.mapping.raws import Intake
@@ -69,7 +69,7 @@ def read(model: Any, told: Told = UNTOLD) -> Foreign:
     family = families.named(record.family, record.link)
     found = Foreign(
         kind=f"{'Keras' if 'keras' in packages else 'PyTorch'} {type(model).__name__} written by glmnet_bridge",
-        intake=Intake(feed.names, features, named=True, numeric=False),
+        intake=Intake(feed.names, features, named=True, numeric=False, offset=bool(feed.offset)),
         network=network,
         theta=theta,
         forward=lambda table: own.run(feed.arrays(table)),
@@ -77,7 +77,9 @@ def read(model: Any, told: Told = UNTOLD) -> Foreign:
         family=family,
         precision=own.precision,
         folded=_folded(feed),
-        schooling=Schooling(loss=record.loss),
+        classes=record.meaning.classes,
+        schooling=schooling(record.meaning, weights_of(record.terms), theta, network, own.precision, record.loss),
+        response=record.meaning.response,
     )
     named = None if "keras" in packages else {id(each): path for path, each in model.named_parameters()}
     return taught(found, told, family.link.activation, named)

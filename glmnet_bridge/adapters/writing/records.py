@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.adapters.foreigns import Decay, Schooling
 from glmnet_bridge.adapters.writing import computations
 from glmnet_bridge.adapters.writing.exports import Handed
 from glmnet_bridge.adapters.writing.listings import Export
@@ -16,6 +17,8 @@ from glmnet_bridge.data import frames
 from glmnet_bridge.design.levels import as_categorical, places, recoded
 from glmnet_bridge.errors import DataError, listed
 from glmnet_bridge.fitting import predictions
+from glmnet_bridge.model.networks import Network
+from glmnet_bridge.model.penalties import Penalty
 
 Array = np.ndarray
 
@@ -81,6 +84,22 @@ class Feed:
         return codes.astype(np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the coefficients of a fit are of, and what they are the optimum of.
+
+    Attributes
+    ----------
+    response : of two levels, as the formula writes it; "" for any other
+    classes : its levels, the one that is modelled last; () for any other
+    penalty : on the sum of the log-likelihood
+    """
+
+    response: str = ""
+    classes: tuple[Any, ...] = ()
+    penalty: Penalty = Penalty()
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Written:
     """A fit that was written for another package.
@@ -91,6 +110,7 @@ class Written:
     family, link : their names
     loss : what training minimises, per row
     terms : name, coefficient and standard error of each column of the design
+    meaning : which level of the response is modelled, and under which penalty
     on_rows, on_random : largest relative difference of the means from the fit's own
     feed : how data become inputs; None where frames go in
     notes : what else is to be known, one sentence each
@@ -102,6 +122,7 @@ class Written:
     link: str
     loss: str
     terms: pd.DataFrame
+    meaning: Meaning
     on_rows: float
     on_random: float
     feed: Feed | None = None
@@ -134,11 +155,47 @@ def written(
         link=family.link.name,
         loss=family.distribution.loss,
         terms=table,
+        meaning=meaning_of(fit),
         on_rows=differences[0],
         on_random=differences[1],
         feed=feed,
         notes=notes,
     )
+
+
+def meaning_of(fit: Any) -> Meaning:
+    """What is read off a fit for `Meaning`."""
+    response, penalty = fit.recipe.response, fit.estimate.model.penalty
+    if response.kind != "binary":
+        return Meaning(penalty=penalty)
+    other = next(level for level in response.levels if level != response.event)
+    return Meaning(response.name, (other, response.event), penalty)
+
+
+def weights_of(terms: pd.DataFrame) -> Array:
+    """The coefficients `(P,)` in the order of a layer: the intercept last, 0 for columns that were left out."""
+    values = np.nan_to_num(terms["coefficient"].to_numpy(dtype=float))
+    constant = terms.index == "Intercept"
+    return np.concatenate([values[~constant], values[constant]])
+
+
+def schooling(
+    meaning: Meaning, weights: Array, theta: Array, network: Network, precision: float, loss: str = ""
+) -> Schooling:
+    """How a model that was written here was trained: to the optimum of the fit, as long as it has the fit's weights.
+
+    Parameters
+    ----------
+    meaning, loss : of the fit
+    weights : (P,) as they were written, see `weights_of`
+    theta, network : (P,) as they are now, and what they are weights of
+    precision : machine epsilon of the model's arithmetic
+    """
+    if len(weights) != len(theta) or not np.allclose(theta, weights, rtol=4 * precision, atol=0.0):
+        return Schooling(loss=loss, notes=("Its weights have changed since it was written; how is not known.",))
+    diagonal = meaning.penalty.diagonal(network.biases)
+    decay = None if diagonal is None else Decay(np.zeros(len(theta)), diagonal, words=repr(meaning.penalty))
+    return Schooling(loss=loss, decay=decay)
 
 
 def kernel_and_bias(handed: Handed) -> tuple[Array, float | None]:
