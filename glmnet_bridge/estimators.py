@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import answers, bridges
-from glmnet_bridge.data.frames import as_frame, columns, rows_where, unknown
+from glmnet_bridge.data.frames import as_frame, columns, missing, read, rows_where, unknown
 from glmnet_bridge.design.expressions import Expression
 from glmnet_bridge.design.formulas import one_sided, parse
 from glmnet_bridge.design.texts import clean, without_strings
@@ -66,9 +66,9 @@ class Estimator(BaseEstimator):
         if reading.sample.kept is not None:
             gone = np.ones(reading.sample.n_read, dtype=bool)
             gone[reading.sample.kept] = False
-            missing = listed([f"{name}: {count}" for name, count in reading.sample.dropped.items()], most=10)
+            shown = listed([f"{name}: {count}" for name, count in reading.sample.dropped.items()], most=10)
             raise DataError(
-                f"There are missing values ({missing}) in {rows_where(reading.labels, gone)}, and scikit-learn has no "
+                f"There are missing values ({shown}) in {rows_where(reading.labels, gone)}, and scikit-learn has no "
                 "answer that says so. Fill or drop them; fit_.predict() gives nan for such rows."
             )
         return np.asarray(answers.predict(self.fit_, reading, kind, 0.5))
@@ -143,9 +143,11 @@ class OfFormulas(Estimator):
         else:
             name, values = self._given(frame, y, left)
             frame, name = frame.assign(**{name: values}), f"Q({name!r})"
-        right = self._sides()[1] or " + ".join(f"Q({column!r})" for column in self._columns)
-        if not hasattr(X, "columns"):
-            _check_names(right, frame)
+        right = self._sides()[1]
+        if self.formula is None:
+            right = " + ".join(f"Q({column!r})" for column in self._columns)
+        elif not hasattr(X, "columns"):
+            _check_names(right, self._columns)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, frame)
         return self._hold(
             bridges.glm(
@@ -220,7 +222,7 @@ class OfFormulas(Estimator):
         left = self._left()
         if len(left) != 1 or left[0].call == "successes" or not hasattr(X, "columns"):
             raise ArgumentError(f"formula={self.formula!r} names no response of X to score with: give y.")
-        return np.asarray(_computed(left[0], _texted(as_frame(X))))
+        return _computed(left[0], _texted(as_frame(X)))
 
 
 def _texted(frame: pd.DataFrame) -> pd.DataFrame:
@@ -228,20 +230,25 @@ def _texted(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(columns=str)
 
 
-def _computed(part: Expression, frame: pd.DataFrame) -> Any:
-    """The values of the left side, from the columns of the frame."""
-    for name in sorted(part.names - set(frame.columns)):
-        raise unknown(frame, name, " (the response)")
-    return frame[part.column] if part.column is not None else part.evaluate(columns(frame, part.names))
+def _computed(part: Expression, frame: pd.DataFrame) -> Array:
+    """The values `(n,)` of the left side, from the columns of the frame."""
+    for name in sorted(part.names):
+        if name not in frame.columns:
+            raise unknown(frame, name, " (the response, where y= is not given)")
+        values, gaps = read(frame, name)
+        gaps = missing(values) if gaps is None else gaps
+        if gaps is not None and gaps.any():
+            raise DataError(f"The response {name!r} is missing in {rows_where(frame.index, gaps)}; drop those rows.")
+    return np.asarray(part.evaluate(columns(frame, part.names)))
 
 
-def _check_names(right: str, frame: pd.DataFrame) -> None:
+def _check_names(right: str, known: list[str]) -> None:
     """An array has columns x0, x1, ... only, which a formula is seldom written for."""
-    lacking = sorted(one_sided(right).names - set(frame.columns))
+    lacking = sorted(one_sided(right).names - set(known))
     if lacking:
         raise ArgumentError(
             f"The formula reads {listed([repr(name) for name in lacking])}, and X is an array, whose columns are "
-            f"{listed(list(frame.columns))}: give a frame (a step in front of this one can give frames: "
+            f"{listed(known)}: give a frame (a step in front of this one can give frames: "
             'pipeline.set_output(transform="pandas")).'
         )
 
@@ -272,8 +279,8 @@ class Classifier(ClassifierMixin):
         own: Any = self
         values = _computed(left[0], frame) if left[0].call != "successes" else None
         if len(left) == 1 and left[0].column is not None:
-            return frame.assign(**{left[0].column: self._response(_check_y(values, estimator=self))})
-        if len(left) > 1 or getattr(values, "dtype", None) != np.bool_:
+            return frame.assign(**{left[0].column: self._response(values)})
+        if len(left) > 1 or values is None or values.dtype != np.bool_:
             raise ArgumentError(
                 f"The left side of formula={own.formula!r} has no classes: it is a column, or a condition such as "
                 'I(y > 2). Shares and successes of trials are for FormulaRegressor(family="binomial").'
