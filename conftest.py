@@ -16,6 +16,7 @@ MODULES = {
     "onnx": ["tests/adapters/cases_onnx.py"],
     "skl2onnx": ["tests/adapters/cases_onnx.py"],
     "sklearn": [
+        "glmnet_bridge/estimators.py",
         "glmnet_bridge/sklearn.py",
         "glmnet_bridge/adapters/sklearn/designs.py",
         "tests/adapters/cases_sklearn.py",

@@ -136,15 +136,19 @@ class Reading:
         return out
 
 
-def read(fit: Any, data: Any, offset: Any, exposure: Any, unseen: str) -> Reading:
-    """The rows of `data`, or those of the fit where it is None."""
+def read(fit: Any, data: Any, offset: Any, exposure: Any, unseen: str, aliased: str = "nan") -> Reading:
+    """The rows of `data`, or those of the fit where it is None.
+
+    `aliased` says what becomes of rows that break the equation of an aliased column: "nan", or "zero" for what the
+    other columns say.
+    """
     if data is None:
         sample, rows, free = fit.sample, fit.rows, None
     else:
         sample = fit.recipe.sample(data, offset=offset, exposure=exposure, unseen=unseen)
         outputs = fit.estimate.model.network.outputs
         rows = Rows(sample.source, np.zeros((sample.n, outputs)), np.ones(sample.n), sample.offset)
-        free = _undetermined(fit, rows, sample.index)
+        free = _undetermined(fit, rows, sample.index, aliased)
     labels = sample.index if sample.kept is None else as_frame(own_data(fit) if data is None else data).index
     return Reading(sample, rows, labels, free)
 
@@ -156,7 +160,7 @@ def own_data(fit: Any) -> Any:
     return fit.data
 
 
-def _undetermined(fit: Any, rows: Rows, index: pd.Index) -> Array | None:
+def _undetermined(fit: Any, rows: Rows, index: pd.Index, aliased: str) -> Array | None:
     """New rows that break the equation of an aliased column: the fit says nothing about them."""
     rank = fit.estimate.rank
     if rank is None or not rows.n:
@@ -172,16 +176,17 @@ def _undetermined(fit: Any, rows: Rows, index: pd.Index) -> Array | None:
     equations = "; ".join(f"{name} = {text}" for name, text in fit.aliased.items())
     warn(
         f"{int(out.sum())} of the new rows ({listed([str(label) for label in index[out]])}) do not satisfy "
-        f"{equations}, which held in all rows of the fit: their predictions are not determined, and are nan.",
+        f"{equations}, which held in all rows of the fit: their predictions are not determined, and are "
+        + ("nan." if aliased == "nan" else "made without the column on the left."),
         DataWarning,
     )
-    return out
+    return out if aliased == "nan" else None
 
 
 def predict(fit: Any, reading: Reading, kind: str, threshold: float) -> Any:
     """A Series of predictions, or a frame for kind "terms" and for several classes."""
     if fit.family.joint:
-        return shares.predict(fit, reading, kind)
+        return shares.predict(fit, reading, kind, threshold)
     if kind not in KINDS:
         raise ArgumentError(f"kind={kind!r} is unknown; it is one of {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     if kind == "terms":

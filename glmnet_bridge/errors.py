@@ -12,6 +12,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
@@ -82,7 +83,7 @@ def nearest(word: object, allowed: Iterable[object]) -> str:
 
     Numbers are not misspelt: 1 is no more meant by 1.5 than 15 is.
     """
-    if _is_number(word):
+    if _spells_number(word):
         return ""
     names = [str(name) for name in allowed]
     close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
@@ -92,12 +93,30 @@ def nearest(word: object, allowed: Iterable[object]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def _is_number(word: object) -> bool:
+def _spells_number(word: object) -> bool:
     try:
         float(word if isinstance(word, str) else word.__float__())  # type: ignore[attr-defined]
     except (AttributeError, ValueError):
         return False
     return True
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is one real number: Python's or numpy's, of any size; True and False are none."""
+    return _is_kind(value, "iuf", int | float)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether it is one integer: Python's or numpy's, of any size; True and False are none, nor is 2.0."""
+    return _is_kind(value, "iu", int)
+
+
+def _is_kind(value: object, kinds: str, plain: object) -> bool:
+    # by numpy's kind, as its own classes take a duration for an integer
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    if kind is not None:
+        return kind in kinds and getattr(value, "ndim", None) == 0
+    return isinstance(value, plain) and not isinstance(value, bool)  # type: ignore[arg-type]
 
 
 def check_flags(**given: object) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 import scipy
 
 from glmnet_bridge.data.rows import Rows
-from glmnet_bridge.errors import ArgumentError, nearest
+from glmnet_bridge.errors import ArgumentError, is_number, nearest
 from glmnet_bridge.fitting import covariances, predictions, statistics
 from glmnet_bridge.model.multinomials import probabilities
 
@@ -69,11 +69,22 @@ def residuals(fit: Any, kind: str) -> pd.DataFrame:
     return happened - fitted(fit)
 
 
-def predict(fit: Any, reading: Any, kind: str) -> Any:
-    """Frames: of probabilities ("mean") or linear predictors ("link"); a Series of classes ("class")."""
+def predict(fit: Any, reading: Any, kind: str, threshold: float) -> Any:
+    """Frames: of probabilities ("mean") or linear predictors ("link"); a Series of classes ("class").
+
+    Raises
+    ------
+    ArgumentError
+        for another kind, or another threshold than the default: the most probable class has none
+    """
     if kind not in KINDS:
         hint = "" if kind == "terms" else nearest(kind, KINDS)
         raise ArgumentError(f"kind={kind!r}: for several classes it is one of {', '.join(KINDS)}.{hint}")
+    if not (is_number(threshold) and threshold == 0.5):
+        raise ArgumentError(
+            f"threshold={threshold!r} is for two classes; of several, kind='class' is the most probable one. Leave it "
+            "out, or take the classes that you want from the probabilities of kind='mean'."
+        )
     _no_offset(reading)
     response = fit.recipe.response
     if kind == "link":

@@ -17,7 +17,7 @@ from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.expressions import Expression
 from glmnet_bridge.design.formulas import Formula, parse
 from glmnet_bridge.design.samples import no_offset
-from glmnet_bridge.errors import ArgumentError, DataError, FormulaError, listed, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, FormulaError, is_number, is_whole, listed, nearest
 from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
 from glmnet_bridge.model.models import Model
@@ -75,9 +75,9 @@ def simulate(
     chosen = families.named(family, link)
     parsed = parse(formula)
     response = _response(parsed)
-    if not (isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0):
+    if not (is_whole(n) and n > 0):
         raise ArgumentError(f"n={n!r}: give a whole number of rows, 1 or more.")
-    if not (isinstance(dispersion, int | float) and dispersion > 0):
+    if not (is_number(dispersion) and dispersion > 0):
         raise ArgumentError(f"dispersion={dispersion!r}: give a positive number.")
     random = np.random.default_rng(seed)
     given = dict(levels or {})

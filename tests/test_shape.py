@@ -48,6 +48,7 @@ STAGES = (
     "bridges",
     "simulations",
     "saving",
+    "estimators",
     "sklearn",
     "cli",
 )
@@ -76,7 +77,7 @@ HEAVY = (
 FILE_LINES, FUNCTION_LINES, METHODS, FIELDS = 450, 60, 15, 12
 # Who imports this module wants that package.
 INTERFACES = {
-    "glmnet_bridge.sklearn": "sklearn",
+    "glmnet_bridge.estimators": "sklearn",
     "glmnet_bridge.adapters.keras.losses": "keras",
     "glmnet_bridge.adapters.sklearn.designs": "sklearn",
     "glmnet_bridge.adapters.torch.modules": "torch",

@@ -16,7 +16,7 @@ import pandas as pd
 from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, convert, rows_where
 from glmnet_bridge.data.selections import widened
 from glmnet_bridge.design.formulas import Expression, expression
-from glmnet_bridge.errors import ArgumentError, DataError
+from glmnet_bridge.errors import ArgumentError, DataError, is_number
 
 NAMES = ("trials", "prior_weights", "freq_weights", "offset", "exposure")
 WEIGHTS = ("trials", "prior_weights", "freq_weights")
@@ -36,7 +36,7 @@ def split(
     for name, value in given.items():
         if isinstance(value, str):
             texts[name] = expression(value, functions)
-        elif _is_number(value):
+        elif is_number(value):
             texts[name] = expression(repr(float(value)), functions)
         elif value is not None:
             bare[name] = value
@@ -65,7 +65,7 @@ def number(name: str, value: Any, index: pd.Index) -> Array:
     """One number for all rows, a Series or an array, without gaps: checked float `(n,)`."""
     if isinstance(value, str):
         raise ArgumentError(f"{name}={value!r}: arrays have no columns to name; give one number per row.")
-    if _is_number(value):
+    if is_number(value):
         return checked(name, np.full(len(index), float(value)), index)
     return checked(name, aligned(name, certain(name, value, index), index), index)
 
@@ -132,13 +132,6 @@ def checked(name: str, values: Array, index: pd.Index, shown: str | None = None)
         why = "a frequency is a whole number, how often the row was seen. Use prior_weights= for other weights"
         raise bad_rows(written, values, values != np.rint(values), why, index)
     return values
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is one real number (True and False are none)."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def _by_label(name: str, value: pd.Series, index: pd.Index) -> pd.Series:

@@ -23,7 +23,7 @@ from glmnet_bridge.data.frames import Array, ColumnValues, bad_rows, missing, re
 from glmnet_bridge.design import arguments, classes, events, typos
 from glmnet_bridge.design.events import Level
 from glmnet_bridge.design.expressions import Expression, build
-from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, listed, warn
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, FormulaError, is_number, listed, warn
 
 _NEEDS = {
     "count": "counts (0, 1, 2, ...)",
@@ -116,7 +116,7 @@ class Response:
             return classes.most_probable(mean, self.levels)
         if self.kind != "binary":
             raise ArgumentError(f"Classes need a response with two levels; this models the {self.describes}.")
-        if not (isinstance(threshold, int | float | np.number) and 0 <= threshold <= 1):
+        if not (is_number(threshold) and 0 <= threshold <= 1):
             raise ArgumentError(f"threshold={threshold!r}: give a probability between 0 and 1, such as 0.5.")
         other = next(level for level in self.levels if level != self.event)
         found = np.array([other, self.event])[(mean >= threshold).astype(int)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows
-from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.errors import ArgumentError, is_number, is_whole
 from glmnet_bridge.fitting import dispersions, irls, linalg
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.model.layers import Affine
@@ -30,10 +30,9 @@ class Limits:
     max_steps: int = 50
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.tol, int | float | np.number) and 0 < self.tol < 1):
+        if not (is_number(self.tol) and 0 < self.tol < 1):
             raise ArgumentError(f"tol={self.tol!r}: give a distance in standard errors between 0 and 1, like 1e-9.")
-        whole = isinstance(self.max_steps, int | np.integer) and not isinstance(self.max_steps, bool)
-        if not (whole and self.max_steps >= 0):
+        if not (is_whole(self.max_steps) and self.max_steps >= 0):
             raise ArgumentError(f"max_steps={self.max_steps!r}: give a whole number, zero or more.")
 
 

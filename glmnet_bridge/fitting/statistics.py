@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 
 from glmnet_bridge.data.rows import ArraySource, Block, Rows
-from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.errors import ArgumentError, is_number
 from glmnet_bridge.fitting import dispersions
 from glmnet_bridge.fitting.estimates import estimate
 from glmnet_bridge.model import likelihoods
@@ -124,14 +124,14 @@ def confidence_level(level: float | None, alpha: float | None = None) -> float:
     """
     chosen: object = 0.95 if level is None and alpha is None else level
     if alpha is not None:
-        chosen = 1.0 - alpha if isinstance(alpha, int | float | np.number) else alpha
-    if not (isinstance(chosen, int | float | np.number) and 0.0 < chosen < 1.0):
+        chosen = 1.0 - float(alpha) if is_number(alpha) else alpha
+    if not (is_number(chosen) and 0.0 < chosen < 1.0):
         what = f"level={level!r}" if alpha is None else f"alpha={alpha!r}"
         raise ArgumentError(f"{what}: give a number between 0 and 1, such as level=0.95.")
     if (
         level is not None
         and alpha is not None
-        and not (isinstance(level, int | float | np.number) and np.isclose(level, chosen, rtol=0.0, atol=1e-9))
+        and not (is_number(level) and np.isclose(level, chosen, rtol=0.0, atol=1e-9))
     ):
         raise ArgumentError(
             f"level={level!r} and alpha={alpha!r} contradict each other: alpha is 1 - level. Give one of them."

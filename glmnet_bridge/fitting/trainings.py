@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from glmnet_bridge.errors import ArgumentError, check_flags, listed, nearest
+from glmnet_bridge.errors import ArgumentError, check_flags, is_number, is_whole, listed, nearest
 
 Array = np.ndarray
 RandomState = int | np.random.Generator | np.random.SeedSequence | None
@@ -202,21 +202,18 @@ def _refused(name: str, value: object, why: str, others: str) -> ArgumentError:
 
 
 def _whole(name: str, value: object, least: int) -> int:
-    plain = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
-    if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value):
-        plain = True
-    if not plain or int(value) < least:  # type: ignore[call-overload]
+    counts = is_whole(value) or (is_number(value) and np.isfinite(value) and value == int(value))
+    if not (counts and is_number(value) and value >= least):
         raise ArgumentError(f"{name}={value!r}: give a whole number, {least} or more.")
-    return int(value)  # type: ignore[call-overload]
+    return int(value)
 
 
 def _number(name: str, value: object, above: float, below: float) -> float:
     """A real number strictly between two bounds."""
-    plain = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    if not plain or not above < float(value) < below:  # type: ignore[arg-type]
+    if not (is_number(value) and above < float(value) < below):
         limit = f"above {above:g}" if np.isinf(below) else f"between {above:g} and {below:g}, both excluded"
         raise ArgumentError(f"{name}={value!r}: give a finite number {limit}.")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _optional_number(name: str, value: object, above: float, below: float) -> float | None:
@@ -226,16 +223,15 @@ def _optional_number(name: str, value: object, above: float, below: float) -> fl
 def _momentum(value: object) -> float:
     if value is None:
         return MOMENTUM
-    plain = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    if not plain or not 0.0 <= float(value) < 1.0:  # type: ignore[arg-type]
+    if not (is_number(value) and 0.0 <= float(value) < 1.0):
         raise ArgumentError(f"momentum={value!r}: give a number from 0 to below 1, such as 0.9.")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _random_state(value: Any) -> RandomState:
     if value is None or isinstance(value, np.random.Generator | np.random.SeedSequence):
         return value
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
+    if is_whole(value) and value >= 0:
         return int(value)
     raise ArgumentError(
         f"random_state={value!r}: give a whole number, 0 or more, a numpy Generator or SeedSequence, or None."

@@ -52,6 +52,7 @@ class OfRows(Record):
             or "class" (whether the mean exceeds `threshold`, as a level of the response). Of several classes
             "mean" is a frame of their probabilities, "link" one of the linear predictors, "class" the most
             probable one
+        threshold : of kind "class", for a response of two levels
         offset, exposure : needed if the fit had them as arrays; text ones are computed from `data`
         unseen : "raise" or "nan", for factor levels that the model did not learn
         """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.errors import ArgumentError, is_number
 from glmnet_bridge.model import translations
 from glmnet_bridge.model.translations import Setting
 
@@ -63,7 +63,7 @@ def ridge(strength: float, *, intercept: bool = False) -> Penalty:
     ArgumentError
         for a strength that is negative or not finite
     """
-    if not (isinstance(strength, int | float | np.number) and np.isfinite(strength) and strength >= 0):
+    if not (is_number(strength) and np.isfinite(strength) and strength >= 0):
         raise ArgumentError(f"ridge({strength!r}): the strength must be a finite number, zero or more.")
     return Penalty(float(strength), intercept)
 
@@ -160,12 +160,14 @@ class Translation:
     def _there(self, name: str, setting: Setting) -> tuple[float, float]:
         self._must_be_penalty()
         there = translations.find(name)
-        translations.checked(there, setting)
+        setting = translations.checked(there, setting)
         if there.box:
             raise ArgumentError(f"{there.name!r} has no value that is a penalty: {there.remark}.")
-        if (self.l1 and not there.mixes and there.ratio < 1) or (self.l2 and not there.mixes and there.ratio > 0):
+        if there.ratios == "none" and (self.l1 if there.ratio < 1 else self.l2):
             has, lacks = ("L2", "L1") if there.ratio < 1 else ("L1", "L2")
             raise ArgumentError(f"{there.name!r} is {has} only; this penalty has an {lacks} part.")
+        if there.ratios == "ends" and self.l1 and self.l2:
+            raise ArgumentError(f"{there.name!r} is L1 or L2, not both; this penalty has parts of both.")
         if self.l1 + self.l2 > 0 and self.intercept != there.intercept and not there.chooses:
             words = ("penalises", "leaves") if self.intercept else ("leaves", "penalises")
             ends = ("", " free") if self.intercept else (" free", "")
@@ -218,8 +220,7 @@ def translate(
     """
     known = translations.find(source)
     setting = translations.checked(known, Setting(n, batch_size, l1_ratio, loss, momentum, response_sd))
-    good = isinstance(value, int | float | np.number) and not isinstance(value, bool) and value >= 0
-    if not good or (np.isinf(value) and not known.inverse):
+    if not (is_number(value) and value >= 0) or (np.isinf(value) and not known.inverse):
         raise ArgumentError(f"{source}={value!r}: the value must be a finite number, zero or more.")
     l1, l2 = (0.0, 0.0) if known.box else known.strengths(float(value), setting)
     constants = known.intercept if intercept is None else bool(intercept)

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from glmnet_bridge.errors import ArgumentError, nearest
+from glmnet_bridge.errors import ArgumentError, is_number, nearest
 
 MEAN, TOTAL = ("mean", "mean squared error"), ("sum", "sum of squared errors")
 LOSSES = (*MEAN, *TOTAL)
@@ -65,7 +65,7 @@ class Source:
     remark : what to beware of
     factors : `per_l1, per_l2` for a Setting
     ratio : the package's own default of l1_ratio; 0 or 1 where it has none
-    mixes : whether l1_ratio can be set
+    ratios : which l1_ratio can be set: "none", "any", or "ends": 0 or 1
     inverse : whether a larger value penalises less
     constants : "free", "penalised", or what is the default of a choice: "free?", "penalised?"
     takes : further options of `Setting` that matter
@@ -79,7 +79,7 @@ class Source:
     remark: str
     factors: Callable[[Setting], tuple[float, float]]
     ratio: float = 0.0
-    mixes: bool = False
+    ratios: str = "none"
     inverse: bool = False
     constants: str = "free"
     takes: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ def find(name: object) -> Source:
 
 
 def checked(source: Source, setting: Setting) -> Setting:
-    """The setting, where its numbers make sense and the source knows what it says.
+    """The setting in plain numbers, where these make sense and the source knows what it says.
 
     Raises
     ------
@@ -136,28 +136,30 @@ def checked(source: Source, setting: Setting) -> Setting:
     """
     plain = Setting()
     for name in ("batch_size", "l1_ratio", "loss", "momentum", "response_sd"):
-        known = name in source.takes or (name == "l1_ratio" and source.mixes)
+        known = name in source.takes or (name == "l1_ratio" and source.ratios != "none")
         if getattr(setting, name) != getattr(plain, name) and not known:
             raise ArgumentError(f"{name}= has no meaning for {source.name!r}; leave it out.")
-    for name in ("n", "batch_size", "response_sd"):
-        number(name, getattr(setting, name), 0.0, math.inf)
-    number("l1_ratio", setting.l1_ratio, 0.0, 1.0, closed=True)
-    number("momentum", setting.momentum, 0.0, 1.0, closed=True)
+    given: dict[str, Any] = {
+        **{name: number(name, getattr(setting, name), 0.0, math.inf) for name in ("n", "batch_size", "response_sd")},
+        **{name: number(name, getattr(setting, name), 0.0, 1.0, closed=True) for name in ("l1_ratio", "momentum")},
+    }
+    if source.ratios == "ends" and given["l1_ratio"] not in (None, 0.0, 1.0):
+        raise ArgumentError(f"l1_ratio={given['l1_ratio']:g}: {source.name!r} is L1 or L2, not both. Give 1 or 0.")
     if setting.loss not in LOSSES:
         raise ArgumentError(f"loss={setting.loss!r} is unknown; it is one of {', '.join(LOSSES)}.")
     if setting.momentum == 1.0:
         raise ArgumentError("momentum=1: the steps never end, so that no optimum is reached.")
-    return setting
+    return replace(setting, **given)
 
 
-def number(name: str, value: Any, low: float, high: float, closed: bool = False) -> None:
-    """Refuse what is no number between low and high; None passes."""
+def number(name: str, value: object, low: float, high: float, closed: bool = False) -> float | None:
+    """A number between low and high, or None."""
     if value is None:
-        return
-    fine = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (fine and (low <= value <= high if closed else low < value < high)):
+        return None
+    if not (is_number(value) and (low <= value <= high if closed else low < value < high)):
         bounds = f"from {low:g} to {high:g}" if closed else "above 0"
         raise ArgumentError(f"{name}={value!r}: give a number {bounds}.")
+    return float(value)
 
 
 # --- factors ----------------------------------------------------------------------------------
@@ -223,12 +225,12 @@ SOURCES: tuple[Source, ...] = (
     Source(
         "sklearn C", "LogisticRegression(C)", "l1 = l1_ratio/C, l2 = (1 - l1_ratio)/C", "slopes",
         "C=1 is its default, so that it penalises unless told otherwise (C=inf), and the scale of each column matters",
-        _total, mixes=True, inverse=True,
+        _total, ratios="any", inverse=True,
     ),
     Source(
         "sklearn liblinear C", 'LogisticRegression(C, solver="liblinear")', "l1 or l2 = 1/C", "slopes and constant",
         "this solver penalises the constant too, more weakly with a larger intercept_scaling",
-        _total, mixes=True, inverse=True, constants="penalised",
+        _total, ratios="ends", inverse=True, constants="penalised",
     ),
     Source(
         "sklearn MLP alpha", "MLPClassifier(alpha), MLPRegressor(alpha)", "l2 = alpha*n/batch_size; alpha for lbfgs",
@@ -239,7 +241,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         "sklearn SGD alpha", 'SGDClassifier(loss="log_loss", alpha)', _ELASTIC.format("alpha"), "slopes",
         "with its default learning rate it stops far from its optimum",
-        _per_row("sklearn SGD alpha"), mixes=True,
+        _per_row("sklearn SGD alpha"), ratios="any",
     ),
     Source(
         "sklearn Ridge alpha", "Ridge(alpha)", "l2 = alpha", "slopes",
@@ -249,7 +251,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         "sklearn ElasticNet alpha", "ElasticNet(alpha), Lasso(alpha)", _ELASTIC.format("alpha"), "slopes",
         "on half the mean of squares; l1_ratio is 0.5 by default, and 1 for Lasso",
-        _per_row("sklearn ElasticNet alpha"), ratio=0.5, mixes=True,
+        _per_row("sklearn ElasticNet alpha"), ratio=0.5, ratios="any",
     ),
     Source(
         "sklearn GLM alpha", "PoissonRegressor(alpha), GammaRegressor, TweedieRegressor", "l2 = n*alpha", "slopes",
@@ -259,7 +261,7 @@ SOURCES: tuple[Source, ...] = (
     Source(
         "glum alpha", "GeneralizedLinearRegressor(alpha)", _ELASTIC.format("alpha"), "slopes",
         "l1_ratio is 0 by default; with scale_predictors=True it penalises the standardised slopes",
-        _per_row("glum alpha"), mixes=True,
+        _per_row("glum alpha"), ratios="any",
     ),
     Source(
         "glmnet lambda", "glmnet(lambda, alpha = l1_ratio)", "l1 = n*lambda*l1_ratio, l2 = n*lambda*(1 - l1_ratio)",
@@ -267,7 +269,7 @@ SOURCES: tuple[Source, ...] = (
         "l1_ratio (glmnet's alpha) is 1 by default; standardize=TRUE, also the default, penalises slopes times the "
         "column's standard deviation (over n); a gaussian response is divided by its standard deviation first, which "
         "divides l2 by that: give response_sd",
-        _glmnet, ratio=1.0, mixes=True, takes=("response_sd",),
+        _glmnet, ratio=1.0, ratios="any", takes=("response_sd",),
     ),
     Source(
         "nnet decay", "nnet(decay), multinom(decay)", "l2 = 2*decay", "all, the biases too",
@@ -281,7 +283,7 @@ SOURCES: tuple[Source, ...] = (
         "statsmodels GLM alpha", "GLM.fit_regularized(alpha, L1_wt = l1_ratio)", _ELASTIC.format("alpha"),
         "all, the constant too, unless alpha is a vector with a 0 for it",
         "L1_wt is 1 by default; its own tolerance leaves about 1e-5",
-        _per_row("statsmodels GLM alpha"), ratio=1.0, mixes=True, constants="penalised?",
+        _per_row("statsmodels GLM alpha"), ratio=1.0, ratios="any", constants="penalised?",
     ),
     Source(
         "statsmodels Logit alpha", "Logit.fit_regularized(alpha)", "l1 = alpha",

@@ -446,6 +446,17 @@ def test_a_mixture_takes_its_share_along():
     assert (back.l1, back.l2) == pytest.approx((0.5, 1.5))
 
 
+def mixture():
+    return translate("sklearn C", 0.5, l1_ratio=0.25, intercept=True)
+
+
+@pytest.mark.parametrize("ratio", [0, 1])
+def test_liblinear_takes_either_end(ratio):
+    found = translate("sklearn liblinear C", 0.5, l1_ratio=ratio)
+    assert (found.l1, found.l2) == (2.0 * ratio, 2.0 * (1 - ratio))
+    assert (found.into("sklearn liblinear C"), found.ratio_in("sklearn liblinear C")) == (0.5, ratio)
+
+
 def test_no_penalty_is_none_everywhere():
     none = translate("sklearn C", np.inf)
     assert none.l2 == 0.0 and none.penalty() == gb.penalties.none() and "no penalty" in none.words
@@ -479,6 +490,8 @@ def test_words_say_what_it_means():
         (lambda: translate("glmnet lambda", np.inf, n=5), "finite number, zero or more"),
         (lambda: translate("sklearn C", 1.0, batch_size=10), "batch_size= has no meaning for 'sklearn C'"),
         (lambda: translate("sklearn C", 1.0, l1_ratio=1.5), "l1_ratio=1.5: give a number from 0 to 1"),
+        (lambda: translate("sklearn liblinear C", 1.0, l1_ratio=0.5), "L1 or L2, not both. Give 1 or 0"),
+        (lambda: mixture().into("sklearn liblinear C"), "L1 or L2, not both; this penalty has parts of both"),
         (lambda: translate("keras L2", 1.0, n=-3), "n=-3: give a number above 0"),
         (lambda: translate("keras L2", 1.0, n=3, loss="median"), "loss='median' is unknown"),
         (lambda: translate("keras SGD weight_decay", 1.0, n=3, momentum=1.0), "never end"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from reliability.hostile import frame, put, refused, same, warned
 
 import glmnet_bridge as gb
+from glmnet_bridge.errors import BridgeError
 
 DATA = frame()
 
@@ -126,6 +128,67 @@ def test_few_steps_among_many_rows() -> None:
 )  # fmt: skip
 def test_the_same_in_other_words(given: dict[str, Any]) -> None:
     same(gb.glm("k ~ x1", DATA, **given), gb.glm("k ~ x1", DATA, "poisson"), rtol=1e-9)
+
+
+PLAIN = gb.glm("y ~ x1", DATA)
+# number -> what comes of it, through each argument that takes one
+TAKERS = {
+    "tol": (0.25, lambda at: gb.glm("y ~ x1", DATA, tol=at).params),
+    "max_steps": (30, lambda at: gb.glm("y ~ x1", DATA, max_steps=at).params),
+    "offset": (2, lambda at: gb.glm("y ~ x1", DATA, offset=at).params),
+    "prior_weights": (2, lambda at: gb.fit(DATA[["x1"]], DATA["y"], prior_weights=at).bse),
+    "strength": (2, lambda at: gb.penalties.ridge(at).strength),
+    "translated": (2, lambda at: gb.penalties.translate("sklearn C", at).l2),
+    "rows": (60, lambda at: gb.penalties.translate("glmnet lambda", 0.1, n=at, l1_ratio=0).l2),
+    "rows_into": (60, lambda at: gb.penalties.translate("sklearn C", 2.0).into("sklearn SGD alpha", n=at)),
+    "l1_ratio": (0.25, lambda at: gb.penalties.translate("sklearn C", 0.3, l1_ratio=at).l1),
+    "sd": (0.25, lambda at: gb.penalties.translate("glmnet lambda", 0.1, n=60, l1_ratio=0.5, response_sd=at).l2),
+    "penalty_momentum": (0.25, lambda at: gb.penalties.translate("keras SGD weight_decay", 0.1, n=60, momentum=at).l2),
+    "level": (0.25, lambda at: PLAIN.conf_int(level=at)),
+    "alpha": (0.25, lambda at: PLAIN.conf_int(alpha=at)),
+    "threshold": (0.25, lambda at: PLAIN.predict(kind="class", threshold=at)),
+    "simulated": (6, lambda at: gb.simulate("y ~ x1", {"Intercept": 0, "x1": 1}, at, seed=1)),
+    "dispersion": (
+        2,
+        lambda at: gb.simulate("z ~ x1", {"Intercept": 0, "x1": 1}, 6, family="gaussian", dispersion=at, seed=1),
+    ),
+    **{
+        name: (number, lambda at, name=name: trained(**{name: at}))
+        for name, number in {
+            "epochs": 2, "batch_size": 20, "learning_rate": 0.25, "momentum": 0.25, "validation": 0.25,
+            "patience": 2, "random_state": 3,
+        }.items()
+    },
+}  # fmt: skip
+
+
+def trained(**given: Any) -> Any:
+    """The weights after a few epochs."""
+    settings = {"train": "momentum", "epochs": 3, "random_state": 1, **given}
+    if "patience" in given:
+        settings["validation"] = 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return gb.network("y ~ x1", DATA, **settings).params
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_numbers_of_numpy_are_numbers(name: str) -> None:
+    """Sums, counts and cells of a frame are numpy's: they mean what Python's mean, to the last digit."""
+    number, call = TAKERS[name]
+    kinds = (np.int64, np.uint8, np.int32) if isinstance(number, int) else (np.float64, np.float32, np.float16)
+    wanted = call(number)
+    for kind in (*kinds, np.array):
+        np.testing.assert_array_equal(call(kind(number)), wanted)
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_what_only_resembles_a_number_is_refused(name: str) -> None:
+    for value in (True, np.bool_(True), np.timedelta64(5, "s"), 2 + 0j, np.complex128(0.25), np.str_("0.25")):
+        if name in ("offset", "prior_weights") and isinstance(value, str):
+            continue  # text is an expression there
+        with pytest.raises(BridgeError):
+            TAKERS[name][1](value)
 
 
 def test_families_keep_no_state() -> None:

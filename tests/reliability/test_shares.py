@@ -140,3 +140,10 @@ def test_new_levels_are_refused_or_nan(fit):
     with pytest.raises(gb.errors.DataError, match="'q'"):
         fit.predict(new)
     assert fit.predict(new, unseen="nan").isna().all(axis=1).tolist() == [False, True]
+
+
+def test_the_most_probable_class_has_no_threshold(fit):
+    for kind in ("class", "mean"):
+        with pytest.raises(ArgumentError, match=r"threshold=0.4 is for two classes"):
+            fit.predict(kind=kind, threshold=0.4)
+    assert fit.predict(kind="class", threshold=0.5).equals(fit.predict(kind="class"))
