@@ -149,10 +149,11 @@ class Bridge:
 
     @functools.cached_property
     def units(self) -> pd.DataFrame:
-        """One row per hidden unit that the last layer is fed: `unit, mean, sd, outside`.
+        """One row per hidden unit that the linear predictor is affine in: `unit, mean, sd, outside`.
 
-        `outside` is the share of its variation that no combination of the columns explains: 0 is a column
-        that the GLM has. Empty for a network without activations.
+        These are the units from which some way leads to the output past no further activation, whatever the
+        layer. `outside` is the share of a unit's variation that no combination of the columns explains: 0 is a
+        column that the GLM has. Empty for a network without activations.
         """
         found = self.network.estimate
         if found.model.network.affine:
@@ -161,7 +162,7 @@ class Bridge:
 
     @functools.cached_property
     def last_layer(self) -> Fit:
-        """The GLM on what the last layer is fed, by maximum likelihood.
+        """The GLM on what the last layer is fed, by maximum likelihood: on `units`, and the raw inputs that skip them.
 
         Its standard errors are conditional on these features, which were learnt from the same rows: they
         understate.
@@ -198,8 +199,9 @@ class Bridge:
         return "other loss" if self.training is not None and self.training.other else ""
 
     def _uncharted(self) -> str:
-        network = self.network.estimate.model.network
-        last = clippings.output_activation(network)
+        found, rows = self.network.estimate, self.network.rows
+        last = clippings.output_activation(found.model.network)
+        clips = self.clipped is not None and len(self.clipped)
         return verdicts.uncharted(
             "a hidden activation" if last is None else last.kind,
             self.network.family.link.activation,
@@ -208,6 +210,7 @@ class Bridge:
             self.union.llf - self.network.llf,
             self._faults,
             self.remarks.units,
+            clippings.toll(found.model, rows, found.theta) if clips else np.nan,
         )
 
     @property
