@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import faces, gaps, learnt
+from glmnet_bridge.adapters import places
 from glmnet_bridge.adapters.agreements import Agreement
 from glmnet_bridge.adapters.foreigns import Foreign
-from glmnet_bridge.adapters.outputs import order_note
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
@@ -38,6 +38,7 @@ from glmnet_bridge.mapping import (
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.orders import Known
 from glmnet_bridge.mapping.remarks import Remarks
 from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import Union
@@ -178,8 +179,12 @@ class Bridge:
 
     @property
     def telling_causes(self) -> pd.DataFrame:
-        """The causes that matter; a network at the maximum of the likelihood needs none, and costs no refit."""
-        if self.distances is None or not self.distances.joint > distances.AT_OPTIMUM:
+        """The causes that matter; a network at the maximum of the likelihood needs none, and costs no refit.
+
+        Of one that is misplaced they would be those of a gap that is none.
+        """
+        near = self.distances is None or not self.distances.joint > distances.AT_OPTIMUM
+        if near or self.remarks.misplaced:
             return NO_CAUSES.copy()
         return self.causes[self.causes["share"].abs() >= 5e-4]
 
@@ -267,8 +272,7 @@ class Bridge:
                 f"on random rows ({arithmetic} precision)."
             )
             out += [*foreign.folded, *foreign.schooling.notes]
-            note = order_note(foreign, self.network.recipe.response)
-            out += [note] if note else []
+            out += [self.remarks.taken] if self.remarks.taken else []
         out += [*self.margins, *(self.remarks.units if self.local is not None else ())]
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
@@ -350,7 +354,10 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     """The bridge of a GLM and a network with weights of its own."""
     wide = _union_fit(glm, reading.union, reading.fit)
     remarks = gaps.remarks_of(reading.fit, reading.network, reading.nameless, wide)
-    return (_charted if reading.fit.estimate.model.network.affine else _beyond)(glm, reading, wide, remarks)
+    fit = reading.fit
+    known = Known(fit.deviance, wide.deviance, wide.dispersion, lambda: fit.null_deviance)
+    remarks = places.remarked(remarks, fit.foreign, fit.recipe.response, fit.estimate, fit.rows, known)
+    return (_charted if fit.estimate.model.network.affine else _beyond)(glm, reading, wide, remarks)
 
 
 def _charted(glm: Fit, reading: Reading, wide: Fit, remarks: Remarks) -> Bridge:

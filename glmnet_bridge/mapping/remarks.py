@@ -16,6 +16,8 @@ class Remarks:
     output : an output that is saturated, or the same on every row
     constant : whether it is the same
     order : another order of the inputs, in which they make far more sense
+    taken : what the outputs are taken for, where only their place says it
+    match : what they make far more sense as
     """
 
     margins: tuple[str, ...] = ()
@@ -23,3 +25,15 @@ class Remarks:
     output: tuple[str, ...] = ()
     constant: bool = False
     order: str = ""
+    taken: str = ""
+    match: str = ""
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether inputs or outputs make far more sense in other places: then no other cause of a gap is looked for."""
+        return bool(self.order or self.match)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What a verdict says of inputs and outputs that only their place tells apart."""
+        return tuple(each for each in (self.taken, self.match, self.order) if each)
