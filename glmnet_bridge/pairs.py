@@ -355,8 +355,10 @@ def meet(glm: Fit, reading: Reading) -> Bridge:
     wide = _union_fit(glm, reading.union, reading.fit)
     remarks = gaps.remarks_of(reading.fit, reading.network, reading.nameless, wide)
     fit = reading.fit
-    known = Known(fit.deviance, wide.deviance, wide.dispersion, lambda: fit.null_deviance)
-    remarks = places.remarked(remarks, fit.foreign, fit.recipe.response, fit.estimate, fit.rows, known)
+    remarks = places.remarked(
+        remarks, fit.foreign, fit.recipe.response, fit.estimate, fit.rows,
+        lambda: Known(fit.deviance, wide.deviance, wide.dispersion, lambda: fit.null_deviance),
+    )  # fmt: skip
     return (_charted if fit.estimate.model.network.affine else _beyond)(glm, reading, wide, remarks)
 
 

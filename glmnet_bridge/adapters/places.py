@@ -6,6 +6,7 @@ no labels, or codes beside words         matched by place: the verdict says so, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from glmnet_bridge.adapters import labels
@@ -23,11 +24,13 @@ from glmnet_bridge.mapping.remarks import Remarks
 
 def taken(foreign: Foreign, response: Response) -> Taken | None:
     """What the outputs are taken for, where the network does not name its classes itself; else None."""
+    named = set(map(labels.key, foreign.classes)) == set(map(labels.key, response.levels))
     if response.kind == "binary":
         said = labels.spoken(foreign, response)
         other = next(level for level in response.levels if level != said.level)
-        return Taken((other, said.level), foreign.network.outputs == 1, said.note) if said.note else None
-    if response.kind != "classes" or set(map(labels.key, foreign.classes)) == set(map(labels.key, response.levels)):
+        less = foreign.network.outputs == 1
+        return Taken((other, said.level), less, said.note, named) if said.note else None
+    if response.kind != "classes" or named:
         return None
     levels = tuple(class_order(foreign, response))
     less = foreign.network.outputs < len(levels)
@@ -39,7 +42,12 @@ def taken(foreign: Foreign, response: Response) -> Taken | None:
 
 
 def remarked(
-    remarks: Remarks, foreign: Foreign | None, response: Response, found: Estimate, rows: Rows, known: Known
+    remarks: Remarks,
+    foreign: Foreign | None,
+    response: Response,
+    found: Estimate,
+    rows: Rows,
+    known: Callable[[], Known],
 ) -> Remarks:
     """The remarks, with what the outputs are taken for, and as what they make far more sense: that warns.
 
@@ -48,13 +56,13 @@ def remarked(
     foreign : the model, None for a network of ours
     response : the formula's
     found, rows : the network down to the linear predictors, and the rows
-    known : its deviances
+    known : gives its deviances
     """
     assumed = None if foreign is None else taken(foreign, response)
     if assumed is None:
         return remarks
-    match = matches.better(assumed, response, found.model, found.theta, rows, known)
+    match = matches.better(assumed, response, found.model, found.theta, rows, known())
     if match is None:
-        return replace(remarks, taken=assumed.note)
+        return replace(remarks, taken=assumed.note, named=assumed.named)
     warn(f"{assumed.note} {match.sentence}", DataWarning)
     return replace(remarks, taken=assumed.note, match=match.sentence)

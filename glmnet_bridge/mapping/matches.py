@@ -31,7 +31,7 @@ MOST = 20  # classes of which orders are compared
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a network's outputs are taken for, where only their place says it.
+    """What a network's outputs are taken for, where that is an assumption: mostly, where only their place says it.
 
     Attributes
     ----------
@@ -39,11 +39,13 @@ class Taken:
         are compared with
     less : whether there is
     note : the assumption, as a sentence
+    named : whether the network's labels are these levels, False and True of an expression that may be another one
     """
 
     levels: tuple[Level, ...]
     less: bool
     note: str
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

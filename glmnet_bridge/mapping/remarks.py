@@ -16,7 +16,8 @@ class Remarks:
     output : an output that is saturated, or the same on every row
     constant : whether it is the same
     order : another order of the inputs, in which they make far more sense
-    taken : what the outputs are taken for, where only their place says it
+    taken : what the outputs are taken for, where that is an assumption
+    named : whether their labels say so all the same
     match : what they make far more sense as
     """
 
@@ -26,6 +27,7 @@ class Remarks:
     constant: bool = False
     order: str = ""
     taken: str = ""
+    named: bool = False
     match: str = ""
 
     @property
@@ -36,4 +38,5 @@ class Remarks:
     @property
     def places(self) -> tuple[str, ...]:
         """What a verdict says of inputs and outputs that only their place tells apart."""
-        return tuple(each for each in (self.taken, self.match, self.order) if each)
+        taken = self.taken if self.match or not self.named else ""
+        return tuple(each for each in (taken, self.match, self.order) if each)

@@ -294,8 +294,7 @@ def _tolled(activation: str, cost: float, toll: float) -> str:
     """What of the distance to the GLM is the clipping, and what the weights: the two add up to it."""
     if toll < 0:
         return (
-            f"Without the {activation} the same weights would be {-toll:.4g} lower still: they were trained for it, "
-            "and the clipping helps them."
+            f"Without the {activation} the same weights would be {-toll:.4g} lower still: here the clipping helps them."
         )
     left = cost - toll
     word = "below" if left >= 0 else "above"

@@ -93,6 +93,17 @@ def test_labels_that_are_the_levels_are_no_assumption():
     assert warned == [] and bridge.remarks.taken == "" and "is taken to be" not in bridge.verdict
 
 
+def test_true_of_an_expression():
+    """Its own name: no more than a note, unless it was of another expression."""
+    bridge, warned = read(logistic(FRAME.yr == "dead"), "I(yr == 'dead')")
+    taken = "The network's output is taken to be P(I(yr == 'dead') = True): it calls its classes False, True."
+    assert warned == [] and taken in bridge.notes and bridge.verdict.startswith("The network is the GLM")
+    bridge, (warned,) = read(logistic(FRAME.yr == "alive"), "I(yr == 'dead')")
+    assert (
+        warned.startswith(f"{taken} As P(I(yr == 'dead') = False) the deviance would be") and warned in bridge.verdict
+    )
+
+
 @pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("units", [1, 2])
 def test_networks_without_labels(units, hidden):
