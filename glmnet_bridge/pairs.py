@@ -179,12 +179,8 @@ class Bridge:
 
     @property
     def telling_causes(self) -> pd.DataFrame:
-        """The causes that matter; a network at the maximum of the likelihood needs none, and costs no refit.
-
-        Of one that is misplaced they would be those of a gap that is none.
-        """
-        near = self.distances is None or not self.distances.joint > distances.AT_OPTIMUM
-        if near or self.remarks.misplaced:
+        """The causes that matter: none at the maximum of the likelihood, nor of the gap of what is misplaced."""
+        if self.distances is None or self.remarks.misplaced or not self.distances.joint > distances.AT_OPTIMUM:
             return NO_CAUSES.copy()
         return self.causes[self.causes["share"].abs() >= 5e-4]
 
@@ -352,13 +348,13 @@ def _shared_distances(map_: Correspondence, glm: Fit, union: Fit) -> Distances:
 
 def meet(glm: Fit, reading: Reading) -> Bridge:
     """The bridge of a GLM and a network with weights of its own."""
-    wide = _union_fit(glm, reading.union, reading.fit)
-    remarks = gaps.remarks_of(reading.fit, reading.network, reading.nameless, wide)
-    fit = reading.fit
-    remarks = places.remarked(
-        remarks, fit.foreign, fit.recipe.response, fit.estimate, fit.rows,
-        lambda: Known(fit.deviance, wide.deviance, wide.dispersion, lambda: fit.null_deviance),
-    )  # fmt: skip
+    fit, wide = reading.fit, _union_fit(glm, reading.union, reading.fit)
+
+    def known() -> Known:
+        return Known(fit.deviance, wide.deviance, wide.dispersion, lambda: fit.null_deviance)
+
+    remarks = gaps.remarks_of(fit, reading.network, reading.nameless, wide)
+    remarks = places.remarked(remarks, fit.foreign, fit.recipe.response, fit.estimate, fit.rows, known)
     return (_charted if fit.estimate.model.network.affine else _beyond)(glm, reading, wide, remarks)
 
 
