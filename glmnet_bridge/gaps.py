@@ -176,10 +176,10 @@ def faults_of(network: Fit, glm: Fit, found: Remarks) -> tuple[str, ...]:
     own = network.estimate is not glm.estimate and CONSTANT in network.estimate.model.columns
     if own and network.deviance >= network.null_deviance:
         aims = training_of(network, glm.recipe.response).other
-        known = found.constant or bool(found.order)
+        known = found.constant or found.misplaced
         guess = "" if known else verdicts.guess(network.estimate.trace.method != "none", aims)
         said = (verdicts.no_better(network.deviance, network.null_deviance, guess), *said)
-    return (*said, found.order) if found.order else said
+    return (*said, *found.places)
 
 
 def constrained(map_: Correspondence, union: Union, fit: Fit) -> Fit | None:

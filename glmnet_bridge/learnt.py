@@ -1,4 +1,4 @@
-"""Learnt: the GLM on what a hidden network's last layer is fed."""
+"""Learnt: the GLM on what a hidden network's linear predictors are affine in, its last layer's features."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAINT = 1e-6  # ten roundings of single precision, in which networks are trained
 
 
 def last_layer(network: Fit) -> Fit:
-    """The maximum-likelihood fit of the network's response on what its last layer is fed.
+    """The maximum-likelihood fit of the network's response on the features of its last layer (`units.features`).
 
     A unit that is a constant (saturated), or a combination of the units before it, but for less than `FAINT` of
     its size is aliased: its coefficient would be that of the last digits.

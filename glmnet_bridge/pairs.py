@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import faces, gaps, learnt
+from glmnet_bridge.adapters import places
 from glmnet_bridge.adapters.agreements import Agreement
 from glmnet_bridge.adapters.foreigns import Foreign
-from glmnet_bridge.adapters.outputs import order_note
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fits import Fit
 from glmnet_bridge.fitting import covariances
@@ -38,6 +38,7 @@ from glmnet_bridge.mapping import (
 from glmnet_bridge.mapping.checks import Checks
 from glmnet_bridge.mapping.correspondences import Correspondence
 from glmnet_bridge.mapping.distances import Distances
+from glmnet_bridge.mapping.orders import Known
 from glmnet_bridge.mapping.remarks import Remarks
 from glmnet_bridge.mapping.terms import Terms
 from glmnet_bridge.mapping.unions import Union
@@ -151,10 +152,11 @@ class Bridge:
 
     @functools.cached_property
     def units(self) -> pd.DataFrame:
-        """One row per hidden unit that the last layer is fed: `unit, mean, sd, outside`.
+        """One row per hidden unit that the linear predictor is affine in: `unit, mean, sd, outside`.
 
-        `outside` is the share of its variation that no combination of the columns explains: 0 is a column
-        that the GLM has. Empty for a network without activations.
+        These are the units from which some way leads to the output past no further activation, whatever the
+        layer. `outside` is the share of a unit's variation that no combination of the columns explains: 0 is a
+        column that the GLM has. Empty for a network without activations.
         """
         found = self.network.estimate
         if found.model.network.affine:
@@ -163,7 +165,7 @@ class Bridge:
 
     @functools.cached_property
     def last_layer(self) -> Fit:
-        """The GLM on what the last layer is fed, by maximum likelihood.
+        """The GLM on what the last layer is fed, by maximum likelihood: on `units`, and the raw inputs that skip them.
 
         Its standard errors are conditional on these features, which were learnt from the same rows: they
         understate.
@@ -179,8 +181,8 @@ class Bridge:
 
     @property
     def telling_causes(self) -> pd.DataFrame:
-        """The causes that matter; a network at the maximum of the likelihood needs none, and costs no refit."""
-        if self.distances is None or not self.distances.joint > distances.AT_OPTIMUM:
+        """The causes that matter: none at the maximum of the likelihood, nor of the gap of what is misplaced."""
+        if self.distances is None or self.remarks.misplaced or not self.distances.joint > distances.AT_OPTIMUM:
             return NO_CAUSES.copy()
         return self.causes[self.causes["share"].abs() >= 5e-4]
 
@@ -200,8 +202,9 @@ class Bridge:
         return "other loss" if self.training is not None and self.training.other else ""
 
     def _uncharted(self) -> str:
-        network = self.network.estimate.model.network
-        last = clippings.output_activation(network)
+        found, rows = self.network.estimate, self.network.rows
+        last = clippings.output_activation(found.model.network)
+        clips = self.clipped is not None and len(self.clipped)
         return verdicts.uncharted(
             "a hidden activation" if last is None else last.kind,
             self.network.family.link.activation,
@@ -210,6 +213,7 @@ class Bridge:
             self.union.llf - self.network.llf,
             self._faults,
             self.remarks.units,
+            clippings.toll(found.model, rows, found.theta) if clips else np.nan,
         )
 
     @property
@@ -266,8 +270,7 @@ class Bridge:
                 f"on random rows ({arithmetic} precision)."
             )
             out += foreign.folded
-            note = order_note(foreign, self.network.recipe.response)
-            out += [note] if note else []
+            out += [self.remarks.taken] if self.remarks.taken else []
         out += [*self.margins, *(self.remarks.units if self.local is not None else ())]
         if self.checks is not None:
             rows = verdicts.rounding(max(self.checks.rows, self.checks.random))
@@ -347,9 +350,14 @@ def _shared_distances(map_: Correspondence, glm: Fit, union: Fit) -> Distances:
 
 def meet(glm: Fit, reading: Reading) -> Bridge:
     """The bridge of a GLM and a network with weights of its own."""
-    wide = _union_fit(glm, reading.union, reading.fit)
-    remarks = gaps.remarks_of(reading.fit, reading.network, reading.nameless, wide)
-    return (_charted if reading.fit.estimate.model.network.affine else _beyond)(glm, reading, wide, remarks)
+    fit, wide = reading.fit, _union_fit(glm, reading.union, reading.fit)
+
+    def known() -> Known:
+        return Known(fit.deviance, wide.deviance, wide.dispersion, lambda: fit.null_deviance)
+
+    remarks = gaps.remarks_of(fit, reading.network, reading.nameless, wide)
+    remarks = places.remarked(remarks, fit.foreign, fit.recipe.response, fit.estimate, fit.rows, known)
+    return (_charted if fit.estimate.model.network.affine else _beyond)(glm, reading, wide, remarks)
 
 
 def _charted(glm: Fit, reading: Reading, wide: Fit, remarks: Remarks) -> Bridge:

@@ -226,18 +226,6 @@ def class_order(foreign: Foreign, response: Response) -> list[Any]:
     )
 
 
-def order_note(foreign: Foreign, response: Response) -> str:
-    """What the outputs of a network are taken for, where it does not name its classes itself."""
-    if response.kind == "binary":
-        return labels.spoken(foreign, response).note
-    if response.kind in ("proportion", "successes"):
-        return labels.of_successes(foreign)
-    if response.kind != "classes" or set(map(labels.key, foreign.classes)) == set(map(labels.key, response.levels)):
-        return ""
-    names = [str(level) for level in class_order(foreign, response)]
-    return f"The network does not name its classes: its outputs are taken to be {listed(names, 12)}, in this order."
-
-
 def _then(network: Network, layer: Any) -> Network:
     return replace(network, layers=(*network.layers, layer))
 

@@ -19,8 +19,9 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Array, Block, Rows, Span
 from glmnet_bridge.errors import listed
-from glmnet_bridge.mapping.units import Reach, activations, last_weights
-from glmnet_bridge.model.layers import ACTIVATIONS, Activation, Affine, Contrast, Fixed, bare
+from glmnet_bridge.mapping import clippings
+from glmnet_bridge.mapping.units import Maker, Reach, activations, last_layers, makers
+from glmnet_bridge.model.layers import ACTIVATIONS, Activation, Affine, bare
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.multinomials import probabilities
 from glmnet_bridge.model.networks import HiddenBody, Network, paths
@@ -34,15 +35,6 @@ NEAR = 1e-8  # 1 - |correlation| of units that are looked at more closely
 SOME = 2_000  # rows that are looked at first
 SHOWN = 5  # units that a sentence names
 COARSEST = float(np.finfo(np.float32).eps)  # half precision has no digits for a probability near 1
-
-
-@dataclass(frozen=True, slots=True)
-class Maker:
-    """The last layer with weights that made a unit, its position (-1: the inputs), and which of its units it is."""
-
-    name: str
-    at: int
-    unit: int
 
 
 def runs(n: int, most: int = SOME, pieces: int = 20) -> list[Span]:
@@ -69,27 +61,13 @@ def unit_faults(model: Model, rows: Rows, theta: Array, found: Sequence[Reach]) 
     made = makers(network)
     for at, reach in zip(activations(network), found, strict=True):
         layer = network.layers[at]
-        if at == len(network.layers) - 1:
+        if at == clippings.output_place(network):
             continue  # a unit before the link is spoken of row by row
         origin = [made[at][unit] for unit in paths(layer)[0]]
         idle = _idle(bare(layer), reach)
         said += _idle_words(bare(layer), reach, origin, idle)
         said += _twins(model, rows, theta, at, origin, np.array([not word for word in idle]))
     return tuple(said)
-
-
-def makers(network: Network) -> list[list[Maker]]:
-    """For the units before each layer, the layer that made them."""
-    state = [Maker(name, -1, j) for j, name in enumerate(network.inputs.names)]
-    out = [state]
-    for at, layer in enumerate(network.layers):
-        reads, keeps = paths(layer)
-        inner = bare(layer)
-        mixes = isinstance(inner, Affine | Contrast) or (isinstance(inner, Fixed) and inner.diagonal is None)
-        new = [Maker(inner.name, at, j) for j in range(inner.outputs)] if mixes else [state[unit] for unit in reads]
-        state = [*(state[unit] for unit in keeps), *new]
-        out.append(state)
-    return out
 
 
 def _idle(layer: Activation, reach: Reach) -> list[str]:
@@ -290,20 +268,21 @@ def output_faults(model: Model, theta: Array, found: Output | None) -> tuple[str
     if found is None:
         return ()
     network, said = model.network, []
-    layer = bare(network.layers[last_weights(network)])
+    last = [repr(bare(network.layers[at]).name) for at in last_layers(network)]
+    ends, are = " and ".join(last), "is" if len(last) == 1 else "are"
     if found.constant:
         closed = [
             repr(each.name)
             for each, run in ((bare(one), run) for one, run in zip(network.layers, network.slices(), strict=True))
             if isinstance(each, Affine) and not each.weights(theta[run])[0].any()
         ]
-        why = f"the kernel of {listed(closed)} is all 0" if closed else f"what {layer.name!r} is fed does not vary"
+        why = f"the kernel of {listed(closed)} is all 0" if closed else f"what {ends} {are} fed does not vary"
         said.append(
             f"The network predicts the same on every row (eta = {listed([f'{x:.5g}' for x in found.low])}): {why}."
         )
     if found.saturated:
         size = max(np.abs(found.low).max(), np.abs(found.high).max())
-        end = f"the {model.family.link.activation} after {layer.name!r}"
+        end = f"the {model.family.link.activation} after {ends}"
         said.append(
             f"The network's output is saturated: on {found.stuck} of {found.n} rows {end} is 0 or 1 to its precision "
             f"(eta reaches {size:.3g}), and such rows move no weight."

@@ -136,12 +136,12 @@ def better(found: Nameless, network: Network, model: Model, theta: Array, rows: 
     if not known.given - deviance > margin:
         return None
     null = known.null()
-    if not null - deviance > SAID * (null - _glm_deviance(model, rows)):
+    if not null - deviance > SAID * (null - glm_deviance(model, rows)):
         return None
     return Order(tuple(found.names[at] for at in best), deviance, known.given, found.said)
 
 
-def _glm_deviance(model: Model, rows: Rows) -> float:
+def glm_deviance(model: Model, rows: Rows) -> float:
     """The deviance of the GLM on what the network is fed, and the constant."""
     matrix, ones = _matrix(model), model.network.inputs.ones
     at = -1 if ones is None else matrix.shape[1]

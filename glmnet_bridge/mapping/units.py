@@ -4,7 +4,8 @@
                              outside     share of h's variation that no combination of the columns U explains
 
 A ReLU that is active on every row, or on none, is linear there: `flattened` puts what it does in its
-place. `linear_part` is what skip connections carry past all activations.
+place. `linear_part` is what skip connections carry past all activations; `features` are all that the
+linear predictors are affine in, however the skips are wired: by concatenation or by addition, in any order.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import pandas as pd
 
 from glmnet_bridge.data.rows import Array, Block, Rows
 from glmnet_bridge.fitting import linalg
-from glmnet_bridge.model.layers import Branch, Fixed, bare
+from glmnet_bridge.mapping import clippings
+from glmnet_bridge.model.layers import Affine, Branch, Contrast, Fixed, bare
 from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import HiddenBody, Network, fold, paths
 
@@ -113,25 +115,82 @@ def linear_part(network: Network) -> Network:
 
 
 def skipped(network: Network, theta: Array) -> Array | None:
-    """Coefficients `(q,)` of what goes past all activations; None where nothing but constants does."""
-    last = last_weights(network)
-    if all(_bent(network)[last][unit] for unit in paths(network.layers[last])[0]):
+    """Coefficients `(q * k,)`, output by output, of what goes past all activations; None where no input does."""
+    if not _open(network, lambda at: not network.layers[at].affine)[0].any():
         return None
-    return fold(linear_part(network), theta)[:, 0]
+    return fold(linear_part(network), theta).T.ravel()
 
 
-def last_weights(network: Network) -> int:
-    """Position of the last layer that has weights."""
-    return max((at for at, layer in enumerate(network.layers) if layer.parameters), default=0)
+def last_layers(network: Network) -> list[int]:
+    """Positions of the layers with weights that none with weights comes after: several where a skip is added."""
+    ways = _open(network, lambda at: network.layers[at].parameters > 0)
+    found = [at for at, layer in enumerate(network.layers) if layer.parameters and _made(layer, ways[at + 1]).any()]
+    return found or [0]
+
+
+def _open(network: Network, stops: Callable[[int], bool]) -> list[Array]:
+    """For the units before each layer, and at the end, whether a way to the output meets no layer that `stops`.
+
+    It asks for the ways alone, so that it is the same in whatever order a graph was laid out as a chain.
+    """
+    state: Array = np.ones(network.outputs, dtype=bool)
+    out = [state]
+    for at in reversed(range(len(network.layers))):
+        layer = network.layers[at]
+        reads, keeps = paths(layer)
+        before: Array = np.zeros(layer.inputs, dtype=bool)
+        before[list(keeps)] = state[: len(keeps)]
+        if not stops(at):
+            np.logical_or.at(before, list(reads), _felt(bare(layer), _made(layer, state)))
+        state = before
+        out.append(state)
+    return out[::-1]
+
+
+def _made(layer: Any, after: Array) -> Array:
+    """Of what holds for the units behind a layer, that of those it makes."""
+    return after[len(paths(layer)[1]) :]
+
+
+def _felt(layer: Any, made: Array) -> Array:
+    """Which of a layer's inputs `(inputs,)` move one of these outputs; a weight that is learnt may be any number."""
+    if isinstance(layer, Affine):
+        return np.full(layer.inputs, made.any())
+    if isinstance(layer, Contrast | Fixed):
+        return np.asarray((layer.matrix[:, made] != 0).any(axis=1))
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """The last layer with weights that made a unit, its position (-1: the inputs), and which of its units it is."""
+
+    name: str
+    at: int
+    unit: int
+
+
+def makers(network: Network) -> list[list[Maker]]:
+    """For the units before each layer, the layer that made them."""
+    state = [Maker(name, -1, j) for j, name in enumerate(network.inputs.names)]
+    out = [state]
+    for at, layer in enumerate(network.layers):
+        reads, keeps = paths(layer)
+        inner = bare(layer)
+        mixes = isinstance(inner, Affine | Contrast) or (isinstance(inner, Fixed) and inner.diagonal is None)
+        new = [Maker(inner.name, at, j) for j in range(inner.outputs)] if mixes else [state[unit] for unit in reads]
+        state = [*(state[unit] for unit in keeps), *new]
+        out.append(state)
+    return out
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the last layer with weights is fed: h values of each row.
+    """What the linear predictors are affine in: h values of each row, raw inputs first.
 
     Attributes
     ----------
-    names : "unit 0", ... for what activations made; "linear 0", ... for what goes past them
+    names : the inputs' own names, then "unit 0", ...; of several layers "fc1 unit 0", ...
     bent : (h,) whether an activation made it
     values : a block to `(m, h)`
     """
@@ -142,38 +201,48 @@ class Features:
 
 
 def features(model: Model, theta: Array) -> Features:
-    """The learned features: what the last layer with weights is fed."""
-    network = model.network
-    at = last_weights(network)
-    body = HiddenBody(network, theta)
-    reads = list(paths(network.layers[at])[0])
-    bent = np.array([_bent(network)[at][unit] for unit in reads])
+    """The learned features: each unit, and each raw input, that some way leads from to the output by affine maps only.
+
+    A unit of an early layer that a skip takes past the later ones is among them. An activation right before
+    the link belongs to the output (see `clippings`): what it is fed is looked at.
+    """
+    network, body = model.network, HiddenBody(model.network, theta)
+    end = clippings.output_place(network)
+    ways = _open(network, lambda at: at != end and not network.layers[at].affine)
+    inputs = [j for j in np.flatnonzero(ways[0]).tolist() if not _constant(network, j)]
+    made = {
+        at: len(paths(network.layers[at])[1]) + np.flatnonzero(_made(network.layers[at], ways[at + 1]))
+        for at in activations(network)
+        if at != end
+    }
 
     def values(block: Block) -> Array:
-        found: Array = body.forward(block.columns)[1][at][:, reads]
-        return found
+        tape = body.forward(block.columns)[1]
+        return np.concatenate([tape[0][:, inputs], *(tape[at + 1][:, units] for at, units in made.items())], axis=1)
 
-    names, counts = [], {True: 0, False: 0}
-    for each in bent.tolist():
-        names.append(f"{'unit' if each else 'linear'} {counts[each]}")
-        counts[each] += 1
-    return Features(tuple(names), bent, values)
+    origins = makers(network)
+    names = _unit_names([origins[at + 1][unit] for at, units in made.items() for unit in units.tolist()])
+    bent = np.arange(len(inputs) + len(names)) >= len(inputs)
+    return Features((*(network.inputs.names[j] for j in inputs), *names), bent, values)
 
 
-def _bent(network: Network) -> list[list[bool]]:
-    """For the units before each layer, whether some activation stands before them."""
-    state = [False] * len(network.inputs.names)
-    out = [state]
-    for layer in network.layers:
-        reads, keeps = paths(layer)
-        made = not layer.affine or any(state[unit] for unit in reads)
-        state = [state[unit] for unit in keeps] + [made] * (layer.outputs - len(keeps))
-        out.append(state)
-    return out
+def _constant(network: Network, j: int) -> bool:
+    """Whether an input is the constant itself."""
+    matrix, ones = network.inputs.matrix, network.inputs.ones
+    if ones is None:
+        return False
+    return bool(np.array_equal(np.eye(len(ones))[j] if matrix is None else matrix[:, j], ones))
+
+
+def _unit_names(origin: list[Maker]) -> list[str]:
+    """By their numbers in the layer that made them; of one layer without its name."""
+    short = len({each.at for each in origin}) == 1
+    names = [f"unit {each.unit}" if short else f"{each.name} unit {each.unit}" for each in origin]
+    return names if len(set(names)) == len(names) else [f"unit {j}" for j in range(len(origin))]
 
 
 def outside(model: Model, rows: Rows, theta: Array) -> pd.DataFrame:
-    """One row per unit that the last layer is fed: `unit, mean, sd, outside`.
+    """One row per hidden unit among the features: `unit, mean, sd, outside`.
 
     `outside` is the share of its variation, weighted by the information of the rows (of several linear
     predictors: by its trace), that no combination of the columns and the constant explains: 0 is a column that

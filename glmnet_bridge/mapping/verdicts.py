@@ -269,6 +269,7 @@ def uncharted(
     cost: float,
     faults: Sequence[str] = (),
     units: Sequence[str] = (),
+    toll: float = np.nan,
 ) -> str:
     """The paragraph for a network that is not affine.
 
@@ -280,6 +281,7 @@ def uncharted(
     rows : how many there are
     cost : log-likelihood of the GLM on the same columns less the network's
     faults, units : what is wrong with its output, and with its hidden units, one sentence each
+    toll : of a clipping ReLU: the log-likelihood of the same weights without it, less the network's
     """
     parts = [
         *faults,
@@ -297,4 +299,16 @@ def uncharted(
         parts.append("No row passes, so that no weight can learn: train again from another start=.")
     word = "below" if cost >= 0 else "above"
     parts.append(f"Its log-likelihood is {figure(abs(cost))} {word} that of the GLM on the same columns.")
+    if clipped is not None and len(clipped) and np.isfinite(toll):
+        parts.append(_tolled(activation, cost, toll))
     return " ".join([*parts, *units])
+
+
+def _tolled(activation: str, cost: float, toll: float) -> str:
+    """What of the distance to the GLM is the clipping, and what the weights: the two add up to it."""
+    without = f"ithout the {activation} the same weights would be"
+    if toll < 0:
+        return f"W{without} {figure(-toll)} lower still: here the clipping helps them."
+    left = cost - toll
+    word = "below" if left >= 0 else "above"
+    return f"Clipping alone costs {figure(toll)}: w{without} {figure(abs(left))} {word} the GLM."

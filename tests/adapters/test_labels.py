@@ -11,7 +11,8 @@ from adapters.test_classes import foreign
 import glmnet_bridge as gb
 from glmnet_bridge.adapters import recognition
 from glmnet_bridge.adapters.labels import column_of, key, spoken
-from glmnet_bridge.adapters.outputs import order_note, with_family
+from glmnet_bridge.adapters.outputs import with_family
+from glmnet_bridge.adapters.places import taken
 from glmnet_bridge.design.expressions import build
 from glmnet_bridge.design.responses import Response
 from glmnet_bridge.errors import ReadError
@@ -114,9 +115,9 @@ def test_without_labels_the_last_level_is_meant_whatever_the_event(units, activa
     mean, own, response, given = answer("binary", levels, event, units, activation, ())
     last = own[:, -1]
     np.testing.assert_allclose(mean, last if event == levels[-1] else 1 - last, rtol=1e-12)
-    note = order_note(given, response)
-    taken = f"The network's output is taken to be P(y = {levels[-1]!r}): it does not name its classes."
-    assert note == ("" if (levels, event) == ((0, 1), 1) else taken)
+    found = taken(given, response)
+    words = f"The network's output is taken to be P(y = {levels[-1]!r}): it does not name its classes."
+    assert found is None if (levels, event) == ((0, 1), 1) else (found.note, found.levels) == (words, levels)
 
 
 @pytest.mark.parametrize("event", ["healthy", "sick"])
@@ -136,7 +137,8 @@ def test_successes_are_the_last_output(kind, units, activation):
     ):
         mean, own, response, given = answer(kind, (), None, units, activation, classes)
         np.testing.assert_allclose(mean, own[:, -1], rtol=1e-12)
-        assert order_note(given, response) == note
+        found = taken(given, response)
+        assert (found.note if found else "") == note
 
 
 def test_a_link_that_is_not_symmetric_is_not_turned():

@@ -10,7 +10,7 @@ import statsmodels.api as sm
 import glmnet_bridge as gb
 from glmnet_bridge.errors import ArgumentError, BridgeError, ConvergenceWarning, SeparationWarning
 from glmnet_bridge.mapping import verdicts
-from glmnet_bridge.model.layers import Activation, Affine
+from glmnet_bridge.model.layers import Activation, Affine, Contrast
 from glmnet_bridge.model.networks import Inputs, Network, dense_entries
 
 COLUMNS = [
@@ -184,6 +184,42 @@ def test_a_relu_before_the_link_is_shown_for_what_it_is():
     assert f"{verdicts.figure(br.glm.llf - br.network.llf)} below" in br.verdict
     with pytest.raises(BridgeError, match="second derivatives"):
         br.network.information("observed")
+
+
+def verdict_of(start):
+    """The verdict on a ReLU before the sigmoid; its cost to the GLM, and that of the clipping, by hand."""
+    br = gb.bridge("GRADE ~ GPA", SPECTOR, activation="relu", start=start)
+    eta = start[0] * SPECTOR.GPA + start[1]
+    with_, without = (float(np.sum(SPECTOR.GRADE * z - np.logaddexp(0, z))) for z in (np.maximum(eta, 0), eta))
+    assert with_ == pytest.approx(br.network.llf, rel=1e-12)
+    return br.verdict, br.glm.llf - with_, without - with_
+
+
+def test_what_clipping_costs_and_what_the_weights_cost():
+    """A probability of one half where the GLM has far less: most of the distance is the ReLU's own."""
+    verdict, cost, toll = verdict_of([3.0, -10.5])
+    assert 0 < toll < cost
+    assert f"Its log-likelihood is {verdicts.figure(cost)} below that of the GLM on the same columns. " in verdict
+    left = verdicts.figure(cost - toll)
+    words = f"Clipping alone costs {verdicts.figure(toll)}: without the relu the same weights would be {left} below the"
+    assert words in verdict
+
+
+def test_clipping_that_helps_is_said_to():
+    verdict, cost, toll = verdict_of([30.0, -111.0])
+    assert toll < 0 < cost
+    assert f"Without the relu the same weights would be {verdicts.figure(-toll)} lower still" in verdict
+
+
+@pytest.mark.parametrize("last", [Contrast(2), Contrast(2, 1)])
+def test_a_relu_before_a_softmax_clips_too(last):
+    """Differences of logits, or a turned sign, stand between the ReLU and eta."""
+    layers = (Affine(1, 2), Activation(2, "relu", "r"), last)
+    net = Network(Inputs(("GPA",)), layers, dense_entries(layers, ("GPA",)))
+    br = gb.bridge("GRADE ~ GPA", SPECTOR, network=net, start=[1.0, 1.0, -3.0, -3.2])
+    assert br.clipped.tolist() == SPECTOR.index[SPECTOR.GPA <= 3.0].tolist()
+    assert "relu stands before the sigmoid" in br.verdict and "without the relu" in br.verdict.lower()
+    assert br.last_layer.names == ("Intercept", "GPA") and br.units.empty
 
 
 def test_a_relu_trains_from_the_glm():

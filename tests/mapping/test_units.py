@@ -101,7 +101,7 @@ def test_skip_connections_carry_the_linear_part():
     table = bridge.table.set_index("glm_term")
     assert table.as_glm[["x1", "x3"]].tolist() == pytest.approx([0.7, -0.4])
     assert table.expression["x1"] == "what goes past the activations"
-    assert bridge.last_layer.names == ("Intercept", "linear 0", "linear 1", "unit 0", "unit 1")
+    assert bridge.last_layer.names == ("Intercept", "x1", "x3", "unit 0", "unit 1")
 
 
 def test_an_affine_network_has_no_last_layer_of_its_own():
