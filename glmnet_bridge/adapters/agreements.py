@@ -20,7 +20,7 @@ import pandas as pd
 
 from glmnet_bridge.adapters.foreigns import Foreign
 from glmnet_bridge.adapters.outputs import OUTPUTS
-from glmnet_bridge.data.rows import Rows, Span, spread, workers
+from glmnet_bridge.data.rows import POOL, Rows, Span, spread, workers
 from glmnet_bridge.errors import BridgeError, ReadError
 from glmnet_bridge.mapping.features import feature_windows
 from glmnet_bridge.mapping.inputs import Fed
@@ -86,7 +86,7 @@ def _beside() -> Iterator[Submit]:
     if workers() == 1:
         yield _at_once
         return
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix=POOL) as pool:  # which does not spread what it does
         yield lambda f, *args: pool.submit(contextvars.copy_context().run, f, *args)
 
 
