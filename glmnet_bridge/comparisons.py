@@ -149,9 +149,12 @@ class Comparison:
     @property
     def _recoded(self) -> bool:
         """Whether both have the same predictions at their maxima but other columns."""
+        other = self.a.names != self.b.names
+        if not other and self.moves and self.size <= SAME:
+            other = bool((self.table["distance"].abs() > SAME).any())
         return (
             bool(self.moves)
-            and self.a.names != self.b.names
+            and other
             and not any(
                 move.name in ("terms", "rows", "response") and self._size(move.before - move.after) > SAME
                 for move in self.moves
@@ -275,6 +278,13 @@ def _classes(a: Fit, b: Fit) -> tuple[Array, list[int], int]:
 def _on(a: Fit, b: Fit) -> Rows:
     """b's rows, as a reads them: its own where these are the same, else b's data read by a's formula."""
     alike = a.sample.n == b.sample.n and a.sample.index.equals(b.sample.index)
+    if a.data is None and b.data is None and not (alike and np.array_equal(a.rows.response, b.rows.response)):
+        if a.estimate.model.columns != b.estimate.model.columns:
+            raise BridgeError(
+                "The fits have other responses and other columns, and neither holds its data: fit both with formulas, "
+                "or on the same rows."
+            )
+        return replace(b.rows, weights=np.ones(b.sample.n), offset=None)  # the same columns of other rows
     if alike and (b.data is None or a.data is None or a.data is b.data):
         return a.rows
     if b.data is None:

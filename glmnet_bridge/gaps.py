@@ -56,15 +56,27 @@ def training_of(fit: Fit, response: Response) -> Training:
         class_weights = _class_weights(school.class_weights, foreign, fit, response)
     l1, l2, words = none, none, ""
     if school.decay is not None:
-        counted = fit.rows.weights
+        counted = _counted(fit) if school.decay.one_by_one else fit.rows.weights
         if school.decay.weighted and class_weights is not None:
             counted = counted * (causes.by_class(fit.rows.response) @ class_weights)
         rows = float(counted.sum()) if school.decay.per_row else 1.0
         l1, l2, words = rows * school.decay.l1, rows * school.decay.l2, school.decay.words
+        if school.decay.per_row and school.decay.one_by_one and fit.sample.prior_weights is not None:
+            words = f"{words}, beside a mean over {rows:g} rows"
     loss = "" if school.likelihood else school.instead or school.loss or "the loss"
     return Training(
         l1, l2, words, loss, school.smoothing, class_weights, foreign.precision, school.besides, school.other_family
     )
+
+
+def _counted(fit: Fit) -> Array:
+    """How many rows `(n,)` each row is: its frequency weight, for prior weights are no rows."""
+    sample = fit.sample
+    given = [part for part in (sample.trials, sample.freq_weights) if part is not None]
+    out = np.ones(sample.n)
+    for part in given:
+        out = out * part
+    return out
 
 
 def _class_weights(given: Weights, foreign: Foreign, fit: Fit, response: Response) -> Array:

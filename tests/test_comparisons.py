@@ -211,3 +211,15 @@ def test_another_base_is_a_coding():
     for pair in ((one, other), (one, gb.glm("y ~ x1", CLASSES))):
         with pytest.raises(gb.errors.ArgumentError, match="no predictions in common"):
             gb.compare(*pair)
+
+
+def test_arrays_of_other_rows_and_of_other_units():
+    draw = np.random.default_rng(3)
+    one, two = draw.normal(size=(2, 300, 2))
+    fits = [gb.fit(X, (draw.random(300) < 1 / (1 + np.exp(-X[:, 0]))).astype(int)) for X in (one, two)]
+    assert causes(*fits).index.tolist() == ["rows"]
+    y = fits[0].rows.response[:, 0]
+    found = gb.compare(gb.fit(one, y), gb.fit(2 * one, y))
+    assert found.size < 1e-6 and found.causes["cause"].tolist() == ["coding"]
+    with pytest.raises(gb.errors.BridgeError, match="other responses and other columns"):
+        gb.compare(fits[0], gb.fit(two, 1 - fits[1].rows.response[:, 0], names=["u", "v"]))

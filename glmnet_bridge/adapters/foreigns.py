@@ -27,9 +27,11 @@ class Decay:
     Attributes
     ----------
     l1, l2 : (P,) strengths per weight, where the number of rows is known; see `rows`
-    per_row : whether the strengths must still be multiplied by the number of rows (a mean loss)
+    per_row : whether the strengths must still be multiplied by the number of rows (a mean loss), each counted with
+        its weight
     words : where it was read, such as "C=1.0" or "kernel_regularizer=L2(0.01)"
     weighted : whether that number of rows counts each with its class weight (a mean over these weights)
+    one_by_one : whether it counts each row as one, however much it weighs (PyTorch's and Keras' means)
     """
 
     l1: Array
@@ -37,6 +39,7 @@ class Decay:
     per_row: bool = False
     words: str = ""
     weighted: bool = False
+    one_by_one: bool = False
 
 
 @dataclass(frozen=True, slots=True)

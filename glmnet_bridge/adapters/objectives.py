@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glmnet_bridge.adapters.spellings import Spelt, number, numbers, spelt
+from glmnet_bridge.adapters.spellings import Spelt, check_settings, number, numbers, spelt
 from glmnet_bridge.errors import ArgumentError, nearest
 from glmnet_bridge.model import families
 from glmnet_bridge.model.families import Family
@@ -54,6 +54,11 @@ UNREAD = {
 _KEYS = {name.replace("_", "").lower(): name for name in (*KNOWN, *NO_LIKELIHOOD)}
 LOGARITHMS = {"log_softmax": "softmax", "log_sigmoid": "sigmoid"}  # ends that return log-probabilities
 SETTINGS = ("reduction", "weight", "pos_weight", "label_smoothing", "ignore_index", "log_input", "from_logits")
+
+
+IGNORED = ("name", "dtype", "axis", "full", "eps", "delta", "beta", "margin", "p", "size_average", "reduce")
+"""Settings that change no optimum here."""
+REDUCTIONS = ("mean", "sum", "none", "sum_over_batch_size", "mean_with_sample_weight", "batchmean", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,22 @@ def told(given: Any) -> Objective:
             f"loss={found.name} is not known.{nearest(found.name, _KEYS.values())} Losses of PyTorch and Keras are, by "
             f"object, function or name: {', '.join(list(KNOWN)[:7])}, {', '.join(NO_LIKELIHOOD[:3])}, ..."
         )
+    check_settings(found, "loss", (*SETTINGS, *IGNORED))
+    _check_values(found)
     return objective(found)
+
+
+def _check_values(found: Spelt) -> None:
+    """Refuse settings that no loss takes."""
+    given = found.settings.get("reduction")
+    if found.typed and given is not None and str(given).lower() not in REDUCTIONS:
+        raise ArgumentError(
+            f"reduction={given!r} of {found.name}: it is one of {', '.join(REDUCTIONS)}."
+            f"{nearest(str(given), REDUCTIONS)}"
+        )
+    smoothing = number(found.settings.get("label_smoothing") or 0.0, f"label_smoothing of {found.name}")
+    if not 0.0 <= smoothing < 1.0:
+        raise ArgumentError(f"label_smoothing={smoothing:g} of {found.name}: it is a share, 0 or more and below 1.")
 
 
 def objective(found: Spelt) -> Objective:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from glmnet_bridge.adapters.spellings import Spelt, number, spelt
+from glmnet_bridge.adapters.spellings import Spelt, check_settings, number, spelt
 from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.model import translations
 from glmnet_bridge.model.penalties import translate
@@ -20,6 +20,14 @@ Array = np.ndarray
 
 INTO_GRADIENT = ("Adam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "NAdam", "RAdam")
 """Optimisers of PyTorch that add the decay to the gradient, as SGD does; unless they are told to decouple it."""
+ADAMW = {"torch": 0.01, "keras": 0.004}  # the weight decay that AdamW has unless it is told another one
+SETTINGS = (
+    "lr", "learning_rate", "weight_decay", "decoupled_weight_decay", "momentum", "nesterov", "dampening", "maximize",
+    "betas", "beta_1", "beta_2", "eps", "epsilon", "amsgrad", "alpha", "rho", "centered", "lr_decay",
+    "initial_accumulator_value", "max_iter", "max_eval", "tolerance_grad", "tolerance_change", "history_size",
+    "line_search_fn", "lambd", "t0", "momentum_decay", "foreach", "fused", "capturable", "differentiable", "name",
+    "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
+)  # fmt: skip
 DECOUPLED = ("AdamW", "Adafactor", "Muon", "Lion", "Lamb", "Ftrl", "Nadam")
 NO_DECAY = ("LBFGS", "Rprop", "SparseAdam")
 _NAMES = {name.lower(): name for name in ("SGD", *INTO_GRADIENT, *DECOUPLED, *NO_DECAY)}
@@ -74,6 +82,7 @@ def told(given: Any) -> Optimiser:
         for one whose weight decay may be a penalty or not
     """
     found = spelt(given, "optimizer", ())
+    check_settings(found, "optimizer", SETTINGS)
     groups = getattr(given, "param_groups", None)
     if found.package == "torch" and isinstance(groups, list):
         made = Optimiser(found.name, "torch", tuple(_group(each, found.name) for each in groups))
@@ -92,6 +101,8 @@ def configured(found: Spelt) -> Optimiser:
     settings = found.settings
     decay = number(settings.get("weight_decay") or 0.0, f"weight_decay of {found.name}")
     momentum = number(settings.get("momentum") or 0.0, f"momentum of {found.name}")
+    if "weight_decay" not in settings and found.key == "adamw":
+        decay = ADAMW["keras" if found.package == "keras" else "torch"]
     group = Group(decay, None, bool(settings.get("decoupled_weight_decay")))
     return Optimiser(found.name, found.package, (group,), momentum)
 

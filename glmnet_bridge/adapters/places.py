@@ -29,7 +29,8 @@ def taken(foreign: Foreign, response: Response) -> Taken | None:
         said = labels.spoken(foreign, response)
         other = next(level for level in response.levels if level != said.level)
         less = foreign.network.outputs == 1
-        return Taken((other, said.level), less, said.note, named) if said.note else None
+        # 0 and 1 go without saying, until the other way round is far better
+        return Taken((other, said.level), less, said.note, named) if said.note or not foreign.classes else None
     if response.kind in ("proportion", "successes"):
         note = labels.of_successes(foreign)
         return Taken((), foreign.network.outputs == 1, note) if note else None
@@ -67,5 +68,5 @@ def remarked(
     match = matches.better(assumed, response, found.model, found.theta, rows, known())
     if match is None:
         return replace(remarks, taken=assumed.note, named=assumed.named)
-    warn(f"{assumed.note} {match.sentence}", DataWarning)
+    warn(f"{assumed.note} {match.sentence}".strip(), DataWarning)
     return replace(remarks, taken=assumed.note, match=match.sentence)

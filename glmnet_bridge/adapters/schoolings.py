@@ -57,11 +57,11 @@ def told(loss: Any, optimizer: Any) -> Told:
 
 
 def taught(foreign: Foreign, told: Told, end: str, named: Mapping[int, str] | None = None) -> Foreign:
-    """A network with what the caller says of its training.
+    """A network with what the caller says of its training; what it says itself of that is not overruled.
 
     Parameters
     ----------
-    foreign : the network; it says nothing of that itself
+    foreign : the network
     told : what the caller says
     end : what stands at its end: a key of `outputs.OUTPUTS` or of `objectives.LOGARITHMS`
     named : paths of its parameters by their identity
@@ -73,6 +73,11 @@ def taught(foreign: Foreign, told: Told, end: str, named: Mapping[int, str] | No
     """
     if not told.words:
         return foreign
+    if foreign.schooling.decay is not None:
+        raise ArgumentError(
+            f"The {foreign.kind} says itself under which penalty it was trained ({foreign.schooling.decay.words}): "
+            "leave loss= and optimizer= out."
+        )
     network, loss = foreign.network, told.objective or Objective()
     found = objectives.settled(loss, end, network.outputs)
     check(loss, found, foreign, network)
@@ -167,7 +172,7 @@ def decay(loss: Objective, found: End, decays: Ridge) -> Decay | None:
     """The same as a record of a training; None where there is no penalty."""
     if not decays.l2.any():
         return None
-    return Decay(np.zeros(len(decays.l2)), decays.l2, loss.reduction != "sum", decays.words, loss.weighted)
+    return Decay(np.zeros(len(decays.l2)), decays.l2, loss.reduction != "sum", decays.words, loss.weighted, True)
 
 
 def sentence(told: Told) -> str:

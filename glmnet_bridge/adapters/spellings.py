@@ -12,24 +12,28 @@ from __future__ import annotations
 import ast
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from glmnet_bridge.errors import ArgumentError
+from glmnet_bridge.errors import ArgumentError, nearest
 
 PACKAGES = ("torch", "keras")
 
 
 @dataclass(frozen=True, slots=True)
 class Spelt:
-    """A name, the settings beside it, and the package that it is of ("" where only the name is known)."""
+    """A name, the settings beside it, and the package that it is of ("" where only the name is known).
+
+    `typed` says that somebody wrote the settings down, rather than an object that checked them itself.
+    """
 
     name: str
     settings: Mapping[str, Any]
     package: str = ""
+    typed: bool = False
 
     @property
     def key(self) -> str:
@@ -55,7 +59,7 @@ def spelt(given: Any, argument: str, keys: Sequence[str]) -> Spelt:
         return _written(given, argument)
     if isinstance(given, functools.partial):
         inner = spelt(given.func, argument, keys)
-        return Spelt(inner.name, {**inner.settings, **given.keywords}, inner.package)
+        return Spelt(inner.name, {**inner.settings, **given.keywords}, inner.package, True)
     kinds = given.__mro__ if isinstance(given, type) else type(given).__mro__
     package = next((each for kind in kinds if (each := kind.__module__.split(".")[0]) in PACKAGES), "")
     if package == "keras" and not isinstance(given, type) and callable(getattr(given, "get_config", None)):
@@ -87,7 +91,18 @@ def _written(text: str, argument: str) -> Spelt:
         raise wrong from None
     if not isinstance(name, ast.Name | ast.Attribute) or (call is not None and call.args) or None in settings:
         raise wrong
-    return Spelt(name.id if isinstance(name, ast.Name) else name.attr, {str(key): settings[key] for key in settings})
+    known = {str(key): settings[key] for key in settings}
+    return Spelt(name.id if isinstance(name, ast.Name) else name.attr, known, typed=True)
+
+
+def check_settings(found: Spelt, argument: str, known: Collection[str]) -> None:
+    """Refuse a setting that nobody knows, where no object has checked it."""
+    for name in found.settings if found.typed else ():
+        if name not in known:
+            raise ArgumentError(
+                f"{argument}={found.name} has no setting {name!r}.{nearest(name, known)} Those that are known: "
+                f"{', '.join(sorted(known))}."
+            )
 
 
 def numbers(value: Any, what: str) -> tuple[float, ...]:

@@ -71,7 +71,7 @@ def unit_faults(model: Model, rows: Rows, theta: Array, found: Sequence[Reach]) 
 
 
 def _idle(layer: Activation, reach: Reach) -> list[str]:
-    """What is wrong with each unit alone: "saturated", "dead", "constant" or ""."""
+    """What is wrong with each unit alone: "saturated", "step" (so on both sides), "dead", "constant" or ""."""
     slope = ACTIVATIONS[layer.kind][1]
     words = np.full(len(reach.low), "", dtype=object)
     words[reach.high - reach.low <= STILL * np.maximum(np.abs(reach.low), np.abs(reach.high))] = "constant"
@@ -79,24 +79,32 @@ def _idle(layer: Activation, reach: Reach) -> list[str]:
         words[reach.high <= 0] = "dead"
     elif layer.kind in ("sigmoid", "tanh"):
         largest = slope(np.zeros(1))[0]
-        flat = np.maximum(slope(reach.low), slope(reach.high)) <= FLAT * largest
-        words[flat & (np.sign(reach.low) == np.sign(reach.high))] = "saturated"
+        flat = slope(reach.near) <= FLAT * largest
+        one_side = np.sign(reach.low) == np.sign(reach.high)
+        words[flat & one_side] = "saturated"
+        words[flat & ~one_side] = "step"
     return words.tolist() if reach.n else [""] * len(words)
 
 
 def _idle_words(layer: Activation, reach: Reach, origin: list[Maker], idle: list[str]) -> list[str]:
     low, high = (ACTIVATIONS[layer.kind][0](z) for z in (reach.low, reach.high))
     said = []
-    for word, adds in (("saturated", "a constant"), ("constant", "no more than a constant"), ("dead", "nothing")):
+    for word, adds in (
+        ("saturated", "a constant"),
+        ("step", "a step, of which these rows do not tell the weights"),
+        ("constant", "no more than a constant"),
+        ("dead", "nothing"),
+    ):
+        state = "saturated" if word == "step" else word
         at = [j for j, each in enumerate(idle) if each == word]
         for name in dict.fromkeys(origin[j].name for j in at):
             own = [j for j in at if origin[j].name == name]
             if len(own) == 1:
                 where = f" ({_between(low[own[0]], high[own[0]])})"
-                what, they = f"unit {origin[own[0]].unit} is {word} on all {reach.n} rows{where}", f"it adds {adds}"
+                what, they = f"unit {origin[own[0]].unit} is {state} on all {reach.n} rows{where}", f"it adds {adds}"
             else:
                 of = [str(origin[j].unit) + ("" if word == "dead" else f" ({_between(low[j], high[j])})") for j in own]
-                what, they = f"units {listed(of, SHOWN)} are {word} on all {reach.n} rows", f"they add {adds}"
+                what, they = f"units {listed(of, SHOWN)} are {state} on all {reach.n} rows", f"they add {adds}"
             said.append(f"{layer.kind} {name!r}: {what}: {they}.")
     return said
 

@@ -2,7 +2,8 @@
 
     given order: eta = network(Z)        another: eta = network(Z[:, order])
 
-All orders of few inputs are tried on few rows, the best ones on more, the best of all on every row.
+All orders of few inputs are tried on few rows, the best ones on more, the best of all on every row. Of more inputs
+two change places at a time, as long as that is better.
 No order of the inputs of an affine network can be better than the maximum of the likelihood of the GLM
 on them. A network that is near to it, or above it by its hidden units, is not suspected, and costs nothing.
 """
@@ -31,9 +32,12 @@ from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import Network, single_unit
 
 MOST = 7  # inputs of which all orders are tried: 5040
+PAIRS = 190  # pairs of inputs that are tried at a time: 20 inputs
+SWAPS = 20  # pairs that change places, one after the other
 FEW, MORE = 200, 4_000  # rows that all orders, and the best ones, are tried on
 BEST = 20  # orders that are looked at on more rows
 AT_A_TIME = 40_000  # rows that the layers are given
+Score = Callable[[Sequence[tuple[int, ...]], int], Array]  # of orders, on so many rows
 SURE = 1e-6  # chance that an order with no more to say is that much better, all orders together
 # of what the GLM on the same inputs says beyond a constant, the share that a trained network says in its own order;
 # of networks with random weights, up to one in twenty does so in some order
@@ -119,16 +123,14 @@ def better(found: Nameless, network: Network, model: Model, theta: Array, rows: 
     """
     sets = _sets(found)
     count, moved = math.prod(math.factorial(min(len(each), 20)) for each in sets) - 1, sum(map(len, sets))
-    if not 0 < count < math.factorial(MOST):
+    few = count < math.factorial(MOST)
+    if not (count > 0 and (few or sum(math.comb(len(each), 2) for each in sets) <= PAIRS)):
         return None
     margin = float(scipy.special.chdtri(moved, SURE / count)) * known.dispersion
     if not known.given - known.least > margin:
         return None
-    orders = _orders(len(found.names), sets)
     score = _scores(found, network, model, theta, rows)
-    ranked = np.argsort(-score(orders, FEW), kind="stable")
-    chosen = [orders[at] for at in ranked[:BEST]]
-    best = chosen[int(np.argmax(score(chosen, MORE)))]
+    best = _best(len(found.names), sets, score) if few else _climbed(len(found.names), sets, score)
     inputs = model.network.inputs
     shuffled = replace(inputs, matrix=_matrix(model)[:, _features(found, best, len(inputs.names))])
     other = replace(model, network=replace(model.network, inputs=shuffled))
@@ -139,6 +141,34 @@ def better(found: Nameless, network: Network, model: Model, theta: Array, rows: 
     if not null - deviance > SAID * (null - glm_deviance(model, rows)):
         return None
     return Order(tuple(found.names[at] for at in best), deviance, known.given, found.said)
+
+
+def _best(count: int, sets: list[list[int]], score: Score) -> tuple[int, ...]:
+    """The best of all orders: on few rows, then on more."""
+    orders = _orders(count, sets)
+    ranked = np.argsort(-score(orders, FEW), kind="stable")
+    chosen = [orders[at] for at in ranked[:BEST]]
+    return chosen[int(np.argmax(score(chosen, MORE)))]
+
+
+def _climbed(count: int, sets: list[list[int]], score: Score) -> tuple[int, ...]:
+    """The order in which no two inputs that change places would be better."""
+    pairs = [pair for each in sets for pair in itertools.combinations(each, 2)]
+    at = tuple(range(count))
+    here = score([at], MORE)[0]
+    for _ in range(SWAPS):
+        others = [_swapped(at, *pair) for pair in pairs]
+        found = score(others, MORE)
+        if not found.max() > here:
+            break
+        at, here = others[int(np.argmax(found))], found.max()
+    return at
+
+
+def _swapped(order: tuple[int, ...], one: int, other: int) -> tuple[int, ...]:
+    out = list(order)
+    out[one], out[other] = out[other], out[one]
+    return tuple(out)
 
 
 def glm_deviance(model: Model, rows: Rows) -> float:
@@ -186,9 +216,7 @@ def _matrix(model: Model) -> Array:
     return np.eye(len(inputs.names)) if inputs.matrix is None else inputs.matrix
 
 
-def _scores(
-    found: Nameless, network: Network, model: Model, theta: Array, rows: Rows
-) -> Callable[[Sequence[tuple[int, ...]], int], Array]:
+def _scores(found: Nameless, network: Network, model: Model, theta: Array, rows: Rows) -> Score:
     """The function of some orders and a number of rows that gives each order's log-likelihood on so many rows."""
     matrix, run = _matrix(model), _runner(network, theta)
     width = matrix.shape[1]

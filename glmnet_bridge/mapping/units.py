@@ -29,10 +29,14 @@ SLOPES = {"relu": (0.0, 1.0), "leaky_relu": (0.01, 1.0)}  # below and above 0
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where the inputs of one activation lie on the rows: `(units,)` arrays, and how many rows are above 0."""
+    """Where the inputs of one activation lie on the rows: `(units,)` arrays, and how many rows are above 0.
+
+    `near` is the smallest absolute value.
+    """
 
     low: Array
     high: Array
+    near: Array
     active: Array
     n: int
 
@@ -40,6 +44,7 @@ class Reach:
         return Reach(
             np.minimum(self.low, other.low),
             np.maximum(self.high, other.high),
+            np.minimum(self.near, other.near),
             self.active + other.active,
             self.n + other.n,
         )
@@ -68,8 +73,8 @@ def _fed(layer: Any, state: Array) -> Array:
 def _reach(z: Array) -> Reach:
     if not len(z):
         nothing = np.zeros(z.shape[1])
-        return Reach(nothing + np.inf, nothing - np.inf, nothing, 0)
-    return Reach(z.min(axis=0), z.max(axis=0), (z > 0).sum(axis=0).astype(float), len(z))
+        return Reach(nothing + np.inf, nothing - np.inf, nothing + np.inf, nothing, 0)
+    return Reach(z.min(axis=0), z.max(axis=0), np.abs(z).min(axis=0), (z > 0).sum(axis=0).astype(float), len(z))
 
 
 def flattened(network: Network, found: list[Reach]) -> Network | None:

@@ -77,7 +77,7 @@ def notebook(facts: MapFacts, drawing: Figure | None) -> str:
 def short(facts: MapFacts) -> str:
     """At most 25 lines for a terminal."""
     head = [facts.glm.modelled, *summaries.clipped(facts.glm.formula, 2), ""]
-    tail = ["", *summaries.clipped(facts.verdict, 4)]
+    tail = ["", *summaries.clipped(facts.verdict, 8)]
     for line in fit_lines(facts):
         tail += summaries.clipped(line, 3)
     room = max(summaries.REPR_LINES - len(head) - len(tail) - 2, 4)

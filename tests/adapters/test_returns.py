@@ -212,7 +212,8 @@ def test_without_a_record_the_level_is_an_assumption_that_is_said():
         with pytest.warns(DataWarning, match=r"As P\(low = 0\) the deviance would be .*: is it the other way round"):
             notes = gb.bridge("low ~ age + lwt", DATA, network=network, inputs=inputs, event=0).notes
         assert "The network's output is taken to be P(low = 1): it does not name its classes." in notes
-        plain = gb.bridge("low ~ age + lwt", DATA, network=network, inputs=inputs).notes
+        with pytest.warns(DataWarning, match="is it the other way round"):
+            plain = gb.bridge("low ~ age + lwt", DATA, network=network, inputs=inputs).notes
         assert not [note for note in plain if "taken to be P(" in note]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 
 import numpy as np
 import pandas as pd
@@ -460,9 +461,14 @@ def test_bare_weights_and_names():
 
 
 def test_onnx():
-    pytest.importorskip("onnx")
+    onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     model = gb.glm("y ~ a + b", FRAME, penalty=gb.penalties.ridge(0.02 * N, intercept=True)).to_onnx()
+    kept = {each.key: each.value for each in model.metadata_props}
+    for word in ("response", "classes", "penalty"):  # as any other file, which says nothing of its training
+        del kept[f"glmnet_bridge.format.{word}"]
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, kept)
     br = gb.bridge("y ~ a + b", FRAME, network=model, loss="BCELoss", optimizer="Adam(weight_decay=0.02)")
     assert list(found(br)) == ["penalty"]
     assert "ONNX does not say" not in " ".join(br.notes)
@@ -498,3 +504,53 @@ def test_the_command_line(tmp_path, capsys):
     code = cli.main(["read", str(tmp_path / "net.pt"), str(tmp_path / "data.csv"), "y ~ a + b", "--inputs", "a,b",
                      "--loss", "BCEWithLogitsLoss", "--optimizer", "SGD(weight_decay=0.02)"])  # fmt: skip
     assert code == 0 and "penalised GLM (SGD weight_decay=0.02)" in " ".join(capsys.readouterr().out.split())
+
+
+# --- what the second reader found ----------------------------------------------------------------------
+
+
+def test_a_mean_over_rows_counts_rows_and_not_weights():
+    """PyTorch's `(w * loss).mean()` and Keras' sample_weight divide by the number of rows."""
+    weights = np.resize([1.0, 2.0, 3.0, 5.0], len(FRAME))
+    for counts, argument in ((len(FRAME), "prior_weights"), (weights.sum(), "freq_weights")):
+        net = linear()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, weight_decay=0.05)
+        strength = 0.05 * counts
+        goal = gb.glm("y ~ a + b", FRAME, penalty=gb.penalties.ridge(strength, intercept=True), **{argument: weights})
+        with torch.no_grad():
+            net[0].weight[:] = torch.tensor(goal.params[["a", "b"]].to_numpy())[None]
+            net[0].bias[:] = float(goal.params["Intercept"])
+        br = gb.bridge(
+            "y ~ a + b", FRAME, network=net, loss="BCEWithLogitsLoss", optimizer=optimizer, **{argument: weights}
+        )
+        assert list(found(br, 1e-6)) == ["penalty"], br.causes
+        assert (f"beside a mean over {N} rows" in br.verdict) == (argument == "prior_weights")
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"loss": "BCEWithLogitsLoss(posweight=2)"}, "has no setting 'posweight'. Did you mean 'pos_weight'"),
+        ({"loss": "BCEWithLogitsLoss", "optimizer": "Adam(weigth_decay=0.1)"}, "Did you mean 'weight_decay'"),
+        ({"loss": "BCEWithLogitsLoss(reduction='summ')"}, "reduction='summ' of BCEWithLogitsLoss: it is one of mean"),
+        ({"loss": "binary_crossentropy(from_logits=True, label_smoothing=2)"}, "it is a share, 0 or more and below 1"),
+    ],
+)
+def test_misspelt_settings_are_refused(told, words):
+    with pytest.raises(ArgumentError, match=re.escape(words)):
+        gb.bridge("y ~ a + b", FRAME, network=linear(), **told)
+
+
+def test_adamw_decays_unless_it_is_told_not_to():
+    named = gb.bridge("y ~ a + b", FRAME, network=linear(), loss="BCEWithLogitsLoss", optimizer="AdamW")
+    assert "AdamW's weight_decay=0.01 is decoupled" in " ".join(named.notes)
+    none = gb.bridge("y ~ a + b", FRAME, network=linear(), loss="BCEWithLogitsLoss", optimizer="AdamW(weight_decay=0)")
+    assert "decoupled" not in " ".join(none.notes) and not none.foreign.schooling.besides
+
+
+@pytest.mark.parametrize("writer", ["to_torch", "to_onnx", "to_keras"])
+def test_a_penalty_that_a_model_knows_is_not_overruled(writer):
+    written = getattr(gb.glm("y ~ a + b", FRAME, penalty=gb.penalties.ridge(2)), writer)()
+    with pytest.raises(ArgumentError, match=r"says itself under which penalty it was trained \(ridge\(2\)\)"):
+        gb.bridge("y ~ a + b", FRAME, network=written, loss="BCELoss")
+    assert "ridge(2)" in gb.bridge("y ~ a + b", FRAME, network=written).verdict

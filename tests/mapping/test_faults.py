@@ -49,7 +49,11 @@ def test_a_saturated_unit(kind, bias, limits):
 
 
 def test_units_that_are_saturated_on_either_side_are_steps_and_no_constants():
-    assert hidden([*USUAL, (5000.0, 0.0, 1.0)]).remarks.units == ()
+    assert said(hidden([*USUAL, (5e5, 0.0, 100.0)])) == (
+        "tanh 'fc1': unit 3 is saturated on all 300 rows (output between -1 and 1): it adds a step, of which these "
+        "rows do not tell the weights."
+    )
+    assert hidden([*USUAL, (50.0, 0.0, 1.0)]).remarks.units == ()  # one row is on the slope
 
 
 def test_units_that_are_dead_or_fed_nothing():

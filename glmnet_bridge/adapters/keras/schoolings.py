@@ -156,7 +156,7 @@ def _decay(walked: Walked, decays: Ridge, scale: float, loss: Objective) -> Deca
     if not (l1.any() or l2.any()):
         return None
     told = [*words, *([decays.words] if decays.words else [])]
-    return Decay(l1, l2, loss.reduction != "sum", "; ".join(told), loss.weighted)
+    return Decay(l1, l2, loss.reduction != "sum", "; ".join(told), loss.weighted, True)
 
 
 def _bounds(graph: Graph) -> tuple[str, ...]:
