@@ -378,7 +378,7 @@ def _estimate(
     assert theta is not None
     sums, folded = sums_of(model, rows, theta)
     if trained is None:
-        _check_likelihood(model, sums)
+        _check_likelihood(model, sums, wanted.foreign)
         return evaluated(model, rows, theta, sums, rank, nobs), folded
     if sums.expected is None:
         raise FitError(trained.sentence)
@@ -397,12 +397,16 @@ def sums_of(model: Model, rows: Rows, theta: Array) -> tuple[Sums, Sums | None]:
     return folded if model.network.plain else folded.through(fold_jacobian(model.network, theta)), folded
 
 
-def _check_likelihood(model: Model, sums: Sums) -> None:
-    if sums.expected is None or not np.isfinite(sums.loglik):
-        raise BridgeError(
-            f"At these weights the likelihood ({model.family.title}) is not finite. Check that start= is in the "
-            f"order {listed(model.network.entries, 8)}, and that the weights belong to this family and link."
-        )
+def _check_likelihood(model: Model, sums: Sums, foreign: Foreign | None) -> None:
+    if sums.expected is not None and np.isfinite(sums.loglik):
+        return
+    known = f"The {foreign.kind} predicts means that this family cannot have: give" if foreign is not None else (
+        f"Check that start= is in the order {listed(model.network.entries, 8)}, and give"
+    )  # fmt: skip
+    raise BridgeError(
+        f"At these weights the likelihood ({model.family.title}) is not finite. {known} the family and link that the "
+        "weights belong to."
+    )
 
 
 def evaluated(model: Model, rows: Rows, theta: Array, sums: Sums, rank: Rank | None, nobs: float) -> Estimate:

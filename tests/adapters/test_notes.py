@@ -275,3 +275,9 @@ def test_the_table_of_ideas_says_the_penalty_of_a_training_elsewhere():
         br = gb.bridge("low ~ age + lwt", FRAME, network=LogisticRegression(C=C, tol=1e-10).fit(X, FRAME.low))
         ideas = br.concepts.set_index("glm").value
         assert ideas["ridge penalty"] == words
+
+
+def test_means_that_the_family_cannot_have_are_no_matter_of_start():
+    module = torch_unit()
+    with pytest.raises(gb.errors.BridgeError, match="PyTorch Sequential predicts means that this family cannot have"):
+        gb.bridge("low ~ age + lwt", FRAME, "binomial", "identity", network=module, inputs=["age", "lwt"])
