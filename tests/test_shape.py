@@ -32,6 +32,7 @@ STAGES = (
     "inference",
     "adapters",
     "report",
+    "vcovs",
     "shares",
     "answers",
     "variables",
