@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge import intervals as intervals_of
 from glmnet_bridge import shares, vcovs
 from glmnet_bridge.data.frames import as_frame
 from glmnet_bridge.data.rows import Rows
@@ -22,6 +23,7 @@ from glmnet_bridge.fitting import covariances, dispersions, predictions, statist
 
 Array = np.ndarray
 
+METHODS = ("wald", "profile", "score")
 KINDS = ("mean", "link", "terms", "class")
 GLANCE = (
     "nobs", "df_model", "df_resid", "llf", "llnull", "deviance", "null_deviance", "pearson_chi2",
@@ -42,9 +44,16 @@ def limits(
     fit: Any, level: float | None, alpha: float | None, method: str, distribution: str | None, vcov: Any
 ) -> pd.DataFrame:
     """Limits `conf_low, conf_high` by column."""
-    if method != "wald":
-        raise ArgumentError(f"method={method!r} is unknown; it is 'wald'.")
-    return _wald(fit, errors(fit, vcov), statistics.confidence_level(level, alpha), distribution)
+    chosen = statistics.confidence_level(level, alpha)
+    if method == "wald":
+        return _wald(fit, errors(fit, vcov), chosen, distribution)
+    if method not in METHODS:
+        raise ArgumentError(
+            f"method={method!r} is unknown; it is one of {', '.join(METHODS)}.{nearest(method, METHODS)}"
+        )
+    if vcov is not None:
+        raise ArgumentError(f"vcov= is for Wald limits; method={method!r} reads the likelihood. Leave it out.")
+    return intervals_of.limits(fit, method, chosen, distribution)
 
 
 def _wald(fit: Any, error: pd.Series, level: float, distribution: str | None) -> pd.DataFrame:

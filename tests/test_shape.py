@@ -33,6 +33,7 @@ STAGES = (
     "adapters",
     "report",
     "vcovs",
+    "intervals",
     "shares",
     "answers",
     "variables",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from glmnet_bridge import answers, vcovs
+from glmnet_bridge import answers, intervals, vcovs
 from glmnet_bridge.fitting import covariances, statistics
 from glmnet_bridge.members.likelihoods import OfLikelihood
 
@@ -73,16 +73,27 @@ class OfCoefficients(OfLikelihood):
         distribution: str | None = None,
         vcov: Any = None,
     ) -> pd.DataFrame:
-        """Wald limits by column.
+        """Limits `conf_low, conf_high` by column.
 
         Parameters
         ----------
         level, alpha : confidence level (0.95 by default), or statsmodels' 1 - level; one of the two
-        method : "wald"
-        distribution : "t" or "normal"; by default t where the dispersion is estimated, as the p-values
-        vcov : a covariance, as in `cov_params`
+        method : "wald" (estimate and standard error), "profile" (the values that a likelihood-ratio test does not
+            reject, by R's `confint`) or "score" (those that a score test does not reject, the others at their
+            maximum). Under separation the last two are infinite on one side and finite on the other
+        distribution : "t" or "normal"; by default Wald limits are Student's where the dispersion is estimated, as the
+            p-values, and those by profile or score normal, as R's, whose dispersion is that of the fit throughout
+        vcov : a covariance for Wald limits, as in `cov_params`
         """
         return answers.limits(self, level, alpha, method, distribution, vcov)
+
+    def profile(self, column: str, *, points: int = 41) -> pd.DataFrame:
+        """`value, signed_root, deviance`: one coefficient held at values around its estimate, the others maximised.
+
+        The signed root `sign(value - estimate) sqrt((deviance - smallest) / dispersion)` is a straight line where Wald
+        limits are exact; it passes plus and minus the normal quantile at the limits of `conf_int(method="profile")`.
+        """
+        return intervals.profile(self, column, points)
 
     @property
     def aliased(self) -> dict[str, str]:
