@@ -12,7 +12,8 @@ A `Fit` is read here by its public names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,9 @@ import pandas as pd
 
 from glmnet_bridge.data import frames
 from glmnet_bridge.design import arguments
-from glmnet_bridge.errors import ArgumentError, DataError, check_flags, listed, nearest
+from glmnet_bridge.errors import ArgumentError, DataError, DataWarning, check_flags, is_whole, listed, nearest, warn
 from glmnet_bridge.fitting import covariances
-from glmnet_bridge.inference import sandwiches
+from glmnet_bridge.inference import bootstraps, sandwiches
 
 Array = np.ndarray
 
@@ -107,6 +108,54 @@ def given(fit: Any, matrix: Any, what: str) -> Array:
 
 def _close(one: Array, other: Array, unit: Array) -> bool:
     return not (np.abs(one - other) > 1e-8 * unit).any()
+
+
+def bootstrap(fit: Any, kind: str, times: int, cluster: Any, random_state: Any, progress: bool) -> pd.DataFrame:
+    """Draws of the coefficients, one row each.
+
+    Raises
+    ------
+    ArgumentError
+        for another kind, or a fit whose rows have no scores that sum to 0
+    """
+    if kind not in ("multiplier", "case"):
+        hint = nearest(kind, ("multiplier", "case"))
+        raise ArgumentError(f"kind={kind!r} is unknown; it is 'multiplier' or 'case'.{hint}")
+    if not (is_whole(times) and times >= 2):
+        raise ArgumentError(f"times={times!r}: give a whole number of draws, 2 or more.")
+    check_flags(progress=progress)
+    sandwiches.refuse(fit.estimate)
+    codes = None if cluster is None else _codes(fit, cluster)
+    try:
+        random = np.random.default_rng(random_state)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"random_state={random_state!r}: give a whole number, zero or more, or a generator."
+        ) from None
+    if kind == "multiplier":
+        draws = bootstraps.multiplier(_scores(fit), int(times), codes, int(random.integers(2**62)))
+    else:
+        turns = functools.partial(_turns, int(times), progress)
+        draws = bootstraps.cases(fit.estimate, fit.rows, fit.sample.freq_weights, codes, random, turns)
+    finite = np.array(covariances.states(fit.estimate)) == "finite"
+    lost = int((~np.isfinite(draws[:, finite])).any(axis=1).sum())
+    if lost:
+        draws = np.where(np.isfinite(draws), draws, np.nan)
+        warn(
+            f"{lost} of {times} bootstrap samples have no maximum for all coefficients (separated, or without some "
+            "level): they are nan, and what is computed from the others speaks of these only.",
+            DataWarning,
+        )
+    return pd.DataFrame(draws, columns=fit.columns)
+
+
+def _turns(times: int, progress: bool) -> Iterable[int]:
+    if not progress:
+        return range(times)
+    from tqdm import tqdm
+
+    bar: Iterable[int] = tqdm(range(times), desc="bootstrap")
+    return bar
 
 
 # --- clusters ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ in blocks; of two clusterings the covariances are added and that of the intersec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -270,20 +270,28 @@ def _crossed(first: Array, second: Array) -> Array:
 
 
 def _cluster_meat(of: Scores, codes: Array) -> Array:
-    """`sum_g s_g s_g'` `(r, r)`; with many clusters in several passes, each over the blocks that have some of them."""
-    groups, width = int(codes.max()) + 1, max(of.rank, 1)
-    most = max(ENTRIES // width, 1)
+    """`sum_g s_g s_g'` `(r, r)`."""
+    total = np.zeros((of.rank, of.rank))
+    for _, sums in cluster_sums(of, codes):
+        total += sums.T @ sums
+    return total
+
+
+def cluster_sums(of: Scores, codes: Array) -> Iterator[tuple[int, Array]]:
+    """The sums `(g, r)` of the scores of each cluster, and the first cluster's number.
+
+    With many clusters they come in several passes, each over the blocks that have some of them.
+    """
+    groups, most = int(codes.max()) + 1, max(ENTRIES // max(of.rank, 1), 1)
     spans = of.rows.spans()
     ends = [(int(codes[a:b].min()), int(codes[a:b].max())) for a, b in spans]
-    total = np.zeros((of.rank, of.rank))
     for low in range(0, groups, most):
         high = min(low + most, groups)
         sums = np.zeros((high - low, of.rank))
         runs = [span for span, (first, last) in zip(spans, ends, strict=True) if last >= low and first < high]
         for at, part in spread(_by_cluster(of, codes, low, high), runs):
             sums[at] += part
-        total += sums.T @ sums
-    return total
+        yield low, sums
 
 
 def _by_cluster(of: Scores, codes: Array, low: int, high: int) -> Callable[[tuple[int, int]], tuple[Array, Array]]:

@@ -95,6 +95,28 @@ class OfCoefficients(OfLikelihood):
         """
         return intervals.profile(self, column, points)
 
+    def bootstrap(
+        self,
+        *,
+        kind: str = "multiplier",
+        times: int = 999,
+        cluster: Any = None,
+        random_state: Any = 0,
+        progress: bool = False,
+    ) -> pd.DataFrame:
+        """Draws of the coefficients, one row each; `draws.cov()` is a covariance for `vcov=`.
+
+        Parameters
+        ----------
+        kind : "multiplier" (random weights of the rows, one Newton step from the estimate, no refit) or "case" (a fit
+            of rows drawn with replacement; nan where it has no maximum)
+        times : number of draws
+        cluster : column, or an array with one value per row: clusters are weighted or drawn as a whole
+        random_state : seed; the same one gives the same draws on any number of threads
+        progress : draw a progress bar, for kind "case"
+        """
+        return vcovs.bootstrap(self, kind, times, cluster, random_state, progress)
+
     @property
     def aliased(self) -> dict[str, str]:
         """Columns left out, with the combination of other columns that each is."""
