@@ -29,6 +29,7 @@ Array = np.ndarray
 METHODS = ("profile", "score")
 MOST = 40  # steps
 CLOSE, CLOSER = 1e-4, 1e-8  # last steps in standard errors: with the observed information errors are squared
+LOST = 1e-5  # share of a drop that is rounding; weights so large leave a parabola, whose limits are Wald's
 REACH = 200.0  # standard errors beyond which a statistic that has not been reached is not sought any more
 
 
@@ -125,11 +126,13 @@ def limit(of: Surface, at: int, side: float, quantile: float, method: str) -> fl
 
     nan where no step leads there: the likelihood ends, or is not that of a single maximum.
     """
-    towards = of.to_raw[at]
-    found = _walk(of, towards, side, 0.5 * quantile**2 * of.dispersion) if method == "profile" else np.nan
+    towards, drop = of.to_raw[at], 0.5 * quantile**2 * of.dispersion
+    spread = of.spread(towards)
+    if method == "profile" and np.spacing(abs(of.sums.loglik)) > LOST * drop:
+        return float(towards @ of.theta) + side * quantile * spread
+    found = _walk(of, towards, side, drop) if method == "profile" else np.nan
     if not np.isnan(found):
         return found
-    spread = of.spread(towards)
     if not (np.isfinite(spread) and spread > 0):
         return np.nan
     root = Tracker(of, towards, method)

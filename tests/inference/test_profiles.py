@@ -234,6 +234,14 @@ def test_what_does_not_hold_is_refused(frame: pd.DataFrame) -> None:
         separated("kind ~ v", classes, family="multinomial").conf_int(method="profile")
 
 
+def test_large_weights(frame: pd.DataFrame) -> None:
+    """Where a drop of the log-likelihood is lost in rounding it is a parabola; before that it keeps its digits."""
+    for weight, tolerance in ((1e6, 1e-2), (1e12, 1e-9), (1e15, 1e-9)):
+        fit = gb.glm("count ~ x + g", frame, family="poisson", prior_weights=weight)
+        apart = (fit.conf_int(method="profile") - fit.conf_int()).div(fit.bse, axis=0)
+        assert (np.abs(apart) < tolerance).all(axis=None)
+
+
 def test_an_exact_fit_has_no_limits() -> None:
     """Neither where its dispersion is rounding, nor where there are as many columns as rows."""
     for n in (6, 2):
