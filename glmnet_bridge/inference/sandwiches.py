@@ -33,6 +33,7 @@ Array = np.ndarray
 KINDS = ("HC0", "HC1", "HC2", "HC3")
 ONE = 1e-10  # a row with 1 - h below this is fitted by a coefficient of its own
 OFF = 1e-2  # standard errors from the optimum beyond which scores do not sum to 0
+BATCH = 8  # blocks whose sums are held at a time
 ENTRIES = 8_000_000  # sums of clusters times coefficients that are held at a time
 
 
@@ -289,8 +290,9 @@ def cluster_sums(of: Scores, codes: Array) -> Iterator[tuple[int, Array]]:
         high = min(low + most, groups)
         sums = np.zeros((high - low, of.rank))
         runs = [span for span, (first, last) in zip(spans, ends, strict=True) if last >= low and first < high]
-        for at, part in spread(_by_cluster(of, codes, low, high), runs):
-            sums[at] += part
+        for few in range(0, len(runs), BATCH):  # what waits to be added is as large as the rows that it is of
+            for at, part in spread(_by_cluster(of, codes, low, high), runs[few : few + BATCH]):
+                sums[at] += part
         yield low, sums
 
 
