@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import shares
+from glmnet_bridge import intervals as intervals_of
+from glmnet_bridge import shares, vcovs
 from glmnet_bridge.data.frames import as_frame
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.design.samples import Sample
@@ -22,6 +23,7 @@ from glmnet_bridge.fitting import covariances, dispersions, predictions, statist
 
 Array = np.ndarray
 
+METHODS = ("wald", "profile", "score")
 KINDS = ("mean", "link", "terms", "class")
 GLANCE = (
     "nobs", "df_model", "df_resid", "llf", "llnull", "deviance", "null_deviance", "pearson_chi2",
@@ -39,22 +41,35 @@ def rows_of(sample: Sample) -> Rows:
 
 
 def limits(
-    fit: Any, level: float | None, alpha: float | None, method: str, distribution: str | None, vcov: str | None
+    fit: Any, level: float | None, alpha: float | None, method: str, distribution: str | None, vcov: Any
 ) -> pd.DataFrame:
-    """Wald limits `conf_low, conf_high` by column."""
-    if method != "wald":
-        raise ArgumentError(f"method={method!r} is unknown; it is 'wald'.")
+    """Limits `conf_low, conf_high` by column."""
+    chosen = statistics.confidence_level(level, alpha)
+    if method == "wald":
+        return _wald(fit, errors(fit, vcov), chosen, distribution)
+    if method not in METHODS:
+        raise ArgumentError(
+            f"method={method!r} is unknown; it is one of {', '.join(METHODS)}.{nearest(method, METHODS)}"
+        )
+    if vcov is not None:
+        raise ArgumentError(f"vcov= is for Wald limits; method={method!r} reads the likelihood. Leave it out.")
+    return intervals_of.limits(fit, method, chosen, distribution)
+
+
+def _wald(fit: Any, error: pd.Series, level: float, distribution: str | None) -> pd.DataFrame:
+    """Estimate plus and minus so many standard errors."""
     if distribution not in (None, "t", "normal"):
         raise ArgumentError(f"distribution={distribution!r} is unknown; it is 't' or 'normal'.")
     chosen = {None: residual_df(fit), "t": fit.df_resid, "normal": None}[distribution]
-    half = statistics.quantile(statistics.confidence_level(level, alpha), chosen) * errors(fit, vcov)
+    half = statistics.quantile(level, chosen) * error
     return pd.DataFrame({"conf_low": fit.params - half, "conf_high": fit.params + half})
 
 
-def errors(fit: Any, vcov: str | None) -> pd.Series:
-    """Standard errors by column."""
-    matrix = covariances.covariance(fit.estimate, vcov or "expected", fit.dispersion)
-    return pd.Series(np.sqrt(matrix.diagonal()), index=fit.columns, name="std_error")
+def errors(fit: Any, vcov: Any) -> pd.Series:
+    """Standard errors by column; nan where a variance is negative, as that of two clusterings may be."""
+    variance = vcovs.covariance(fit, vcov).diagonal()
+    with np.errstate(invalid="ignore"):
+        return pd.Series(np.sqrt(variance), index=fit.columns, name="std_error")
 
 
 def residual_df(fit: Any) -> float | None:
@@ -62,10 +77,10 @@ def residual_df(fit: Any) -> float | None:
     return fit.df_resid if fit.family.distribution.free_dispersion else None
 
 
-def tidy(fit: Any, level: float, exponentiate: bool, vcov: str | None) -> pd.DataFrame:
+def tidy(fit: Any, level: float, exponentiate: bool, vcov: Any) -> pd.DataFrame:
     """One row per coefficient, in broom's words; of several classes with the class in front."""
     error = errors(fit, vcov)
-    bounds = limits(fit, level, None, "wald", None, vcov)
+    bounds = _wald(fit, error, statistics.confidence_level(level), None)
     statistic = (fit.params / error).to_numpy()
     table = pd.DataFrame(
         {
@@ -207,14 +222,14 @@ def _terms(fit: Any, reading: Reading) -> pd.DataFrame:
     return table
 
 
-def intervals(fit: Any, reading: Reading, kind: str, level: float) -> pd.DataFrame:
+def intervals(fit: Any, reading: Reading, kind: str, level: float, vcov: Any = None) -> pd.DataFrame:
     """`estimate, std_error, conf_low, conf_high`; limits of the mean are those of the link, mapped."""
     if fit.family.joint:
-        return shares.intervals(fit, reading, kind, level)
+        return shares.intervals(fit, reading, kind, level, vcov)
     if kind not in ("mean", "link"):
         raise ArgumentError(f"kind={kind!r}: intervals are for 'mean' or 'link'.")
     eta = predictions.linear_predictor(fit.estimate, reading.rows)
-    error = _row_errors(fit, reading.rows, eta)
+    error = _row_errors(fit, reading.rows, eta, vcov)
     half = statistics.quantile(statistics.confidence_level(level, None), residual_df(fit)) * error
     columns = {"estimate": eta, "std_error": error, "conf_low": eta - half, "conf_high": eta + half}
     if kind == "mean":
@@ -228,9 +243,9 @@ def intervals(fit: Any, reading: Reading, kind: str, level: float) -> pd.DataFra
     return pd.DataFrame({name: reading.placed(values) for name, values in columns.items()}, index=reading.labels)
 
 
-def _row_errors(fit: Any, rows: Rows, eta: Array) -> Array:
+def _row_errors(fit: Any, rows: Rows, eta: Array, vcov: Any) -> Array:
     """Standard error of each linear predictor; nan at infinity and for networks that are no GLM."""
-    covariance = covariances.covariance(fit.estimate, "expected", fit.dispersion)
+    covariance = vcovs.covariance(fit, vcov)
     left_out = np.array(covariances.states(fit.estimate)) != "finite"
     covariance = np.where(left_out | left_out[:, None], 0.0, covariance)
     error = predictions.standard_errors(rows, covariance)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge import vcovs
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.mapping import concepts, verdicts, views
@@ -28,7 +29,7 @@ from glmnet_bridge.report.sections import Figure
 from glmnet_bridge.report.summaries import Facts
 
 
-def facts(fit: Any, level: float = 0.95, vcov: str | None = None, measured: bool = False) -> Facts:
+def facts(fit: Any, level: float = 0.95, vcov: Any = None, measured: bool = False) -> Facts:
     """What the documents of a fit say; where a verdict has `measured` its distance, the outcome leaves it out."""
     estimate, family = fit.estimate, fit.family
     free = family.distribution.free_dispersion
@@ -49,7 +50,7 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None, measured: bool
             **{name: getattr(fit, name) for name in ("df_resid", "llf", "deviance", "null_deviance", "aic", "bic")},
             "distance": fit.distance_to_mle,
         },
-        settings=_settings(fit, vcov or "expected", known),
+        settings=_settings(fit, vcovs.words(vcov), known),
         outcome=sentences.outcome(
             fit.outcome,
             len(estimate.trace) - 1,
@@ -58,12 +59,12 @@ def facts(fit: Any, level: float = 0.95, vcov: str | None = None, measured: bool
             optimum,
         ),
         warnings=_warnings(fit, measured),
-        notes=_notes(fit, level, vcov or "expected", known),
+        notes=_notes(fit, level, vcovs.words(vcov), known),
         entries=entries(fit),
     )
 
 
-def _coefficients(fit: Any, level: float, vcov: str | None) -> pd.DataFrame:
+def _coefficients(fit: Any, level: float, vcov: Any) -> pd.DataFrame:
     """`tidy` with the state of each column; a network that is no GLM has weights instead."""
     found = fit.tidy(level=level, vcov=vcov).assign(term=list(fit.names))
     if fit.estimate.model.network.affine:
@@ -159,7 +160,7 @@ def entries(fit: Any) -> pd.DataFrame:
 # --- a fit ------------------------------------------------------------------------------------
 
 
-def summary(fit: Any, level: float, vcov: str | None) -> Document:
+def summary(fit: Any, level: float, vcov: Any) -> Document:
     """The document of a fit, without figures."""
     return summaries.document(facts(fit, level, vcov))
 

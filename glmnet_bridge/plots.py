@@ -16,11 +16,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge import intervals
 from glmnet_bridge.errors import ArgumentError, listed, nearest
+from glmnet_bridge.fitting import statistics
 from glmnet_bridge.mapping import concepts
 from glmnet_bridge.model.layers import Activation, Contrast
 from glmnet_bridge.model.networks import fold
-from glmnet_bridge.report import curves, descents, diagrams, forests, graphs, likelihoods, sentences, surfaces
+from glmnet_bridge.report import (
+    curves,
+    descents,
+    diagrams,
+    forests,
+    graphs,
+    likelihoods,
+    profiles,
+    sentences,
+    surfaces,
+)
 from glmnet_bridge.variables import Variables
 
 if TYPE_CHECKING:
@@ -235,6 +247,25 @@ class Plots:
         """The log-likelihood over one coefficient, the others maximised anew, with the 95 % likelihood interval."""
         return likelihoods.draw_likelihood(lined(affine(self.views)[0][1], column), ax)
 
+    def profile_data(self, column: str | None = None, *, level: float = 0.95, points: int = 41) -> pd.DataFrame:
+        """`value, signed_root, deviance, wald, mark` over one coefficient of the GLM, the others maximised anew.
+
+        `wald` is the straight line (value - estimate) / standard error; `mark` says which rows are the estimate and
+        the profile limits. Without `column` it is the first one after the Intercept.
+        """
+        fit = affine(self.views)[0][1]
+        return intervals.marked(fit, _one_column(fit, column), level, points)
+
+    def profile(self, column: str | None = None, *, level: float = 0.95, ax: Axes | None = None) -> Axes:
+        """The signed root of the profile likelihood over one coefficient, with the straight line of Wald limits."""
+        return profiles.draw_profile(
+            self.profile_data(column, level=level),
+            name=_one_column(affine(self.views)[0][1], column),
+            level=level,
+            quantile=statistics.quantile(level, None),
+            ax=ax,
+        )
+
     def loss_data(self) -> pd.DataFrame:
         """`view, step, epoch, loss, validation_loss, distance` for each step.
 
@@ -299,6 +330,12 @@ def lined(fit: Any, column: str | None) -> likelihoods.Line:
     name = column or next((name for name in inputs if name != "Intercept"), inputs[0])
     mean_of = fit.recipe.response.describes if inputs == ["Intercept"] and fit.sample.offset is None else ""
     return likelihoods.Line(estimate, fit.rows, inputs.index(name), fit.dispersion, fit.nobs, name, mean_of)
+
+
+def _one_column(fit: Any, column: str | None) -> str:
+    """The coefficient asked for, or the first one after the Intercept."""
+    names = list(fit.names)
+    return column or next((name for name in names if name.split(": ")[-1] != "Intercept"), names[0])
 
 
 def output_activation(fit: Any) -> str:

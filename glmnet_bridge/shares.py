@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from glmnet_bridge import vcovs
 from glmnet_bridge.data.rows import Rows
 from glmnet_bridge.errors import ArgumentError, is_number, nearest
 from glmnet_bridge.fitting import covariances, predictions, statistics
@@ -96,14 +97,14 @@ def predict(fit: Any, reading: Any, kind: str, threshold: float) -> Any:
     return pd.DataFrame(found, index=reading.labels, columns=_columns(response.levels))
 
 
-def intervals(fit: Any, reading: Any, kind: str, level: float) -> pd.DataFrame:
+def intervals(fit: Any, reading: Any, kind: str, level: float, vcov: Any = None) -> pd.DataFrame:
     """`response_level, estimate, std_error, conf_low, conf_high`: one row for each class of each row."""
     if kind not in ("mean", "link"):
         raise ArgumentError(f"kind={kind!r}: intervals are for 'mean' or 'link'.")
     _no_offset(reading)
     response = fit.recipe.response
     eta = predictions.linear_predictors(fit.estimate, reading.rows)
-    shared = _covariances(fit, reading.rows)
+    shared = _covariances(fit, reading.rows, vcov)
     times = statistics.quantile(statistics.confidence_level(level, None), None)
     if kind == "link":
         error = np.sqrt(np.maximum(np.einsum("ijj->ij", shared), 0.0))
@@ -129,9 +130,9 @@ def _long(reading: Any, levels: Any, values: tuple[Array, ...]) -> pd.DataFrame:
     return pd.DataFrame({**table, **columns}, index=reading.labels.repeat(count))
 
 
-def _covariances(fit: Any, rows: Rows) -> Array:
+def _covariances(fit: Any, rows: Rows, vcov: Any) -> Array:
     """Covariance `(n, k, k)` of each row's linear predictors; nan for networks that are no GLM."""
-    covariance = covariances.covariance(fit.estimate, "expected", fit.dispersion)
+    covariance = vcovs.covariance(fit, vcov)
     if not fit.estimate.model.network.affine:
         return np.full((rows.n, *(2 * (len(fit.estimate.model.outputs),))), np.nan)
     states = np.array(covariances.states(fit.estimate))

@@ -32,6 +32,8 @@ STAGES = (
     "inference",
     "adapters",
     "report",
+    "vcovs",
+    "intervals",
     "shares",
     "answers",
     "variables",

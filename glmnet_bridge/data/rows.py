@@ -218,12 +218,14 @@ class Block:
     response : (m, k) float array
     weights : (m,) float array, the product of prior weights, trials and frequencies
     offset : (m, k) float array or None
+    start : position of its first row among all
     """
 
     columns: Columns
     response: Array
     weights: Array
     offset: Array | None
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +299,7 @@ class Rows:
             response=self.response[start:stop],
             weights=self.weights[start:stop],
             offset=None if self.offset is None else self.offset[start:stop],
+            start=start,
         )
 
     def blocks(self) -> Iterator[Block]:

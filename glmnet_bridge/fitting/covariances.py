@@ -83,7 +83,7 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
     if kind not in KINDS:
         raise ArgumentError(f"vcov={kind!r} is unknown; there are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     p = len(estimate.model.labels)
-    theta = _of_theta(estimate, kind) if estimate.model.network.affine else None
+    theta = of_parameters(estimate, kind) if estimate.model.network.affine else None
     if theta is None:
         return np.full((p, p), np.nan)
     network = estimate.model.network
@@ -103,7 +103,7 @@ def covariance(estimate: Estimate, kind: str = "expected", dispersion: float = 1
     return out
 
 
-def _of_theta(estimate: Estimate, kind: str) -> Array | None:
+def of_parameters(estimate: Estimate, kind: str) -> Array | None:
     """Covariance of theta at dispersion 1; any generalised inverse where theta is redundant."""
     penalised = estimate.model.penalty.strength > 0
     known = estimate.posterior if kind == "bayesian" and penalised else estimate.covariance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glmnet_bridge.members.records import Record
 
@@ -24,7 +24,7 @@ def _faces() -> ModuleType:
 class ForPeople(Record):
     """Tables, documents and figures."""
 
-    def summary(self, *, level: float = 0.95, vcov: str | None = None) -> Document:
+    def summary(self, *, level: float = 0.95, vcov: Any = None) -> Document:
         """All about the fit: `print` it, or ask it `.as_html()`, `.as_markdown()`, `.as_latex()`."""
         return _faces().summary(self, level, vcov)
 

@@ -64,6 +64,7 @@ class OfRows(Record):
         *,
         kind: str = "mean",
         level: float = 0.95,
+        vcov: Any = None,
         offset: Any = None,
         exposure: Any = None,
         unseen: str = "raise",
@@ -71,9 +72,9 @@ class OfRows(Record):
         """`estimate, std_error, conf_low, conf_high` for each row; limits of the mean come from the link scale.
 
         Of several classes each row comes once for each, as `response_level` says; limits of a probability
-        are symmetric on the scale of its logit.
+        are symmetric on the scale of its logit. `vcov` is a covariance of the coefficients, as in `cov_params`.
         """
-        return answers.intervals(self, answers.read(self, data, offset, exposure, unseen), kind, level)
+        return answers.intervals(self, answers.read(self, data, offset, exposure, unseen), kind, level, vcov)
 
     def augment(self, data: Any = None, *, offset: Any = None, exposure: Any = None) -> pd.DataFrame:
         """The data with `_fitted, _linpred, _se_linpred, _resid_deviance, _resid_pearson` for each row.

@@ -135,15 +135,31 @@ def dispersion(value: float, free: bool) -> str:
     return f"{numbers.significant(value, 5)} (Pearson's chi2 / df)"
 
 
+INFORMATION = ("expected", "observed", "bayesian")
+
+
 def conditions(statistic: str, free: bool, vcov: str, level: float) -> str:
     """What standard errors, tests and limits rest on."""
     test = "Student's t tests" if statistic == "t" else "normal (z) tests"
     scale = "the estimated dispersion" if free else "dispersion 1"
-    information = "expected" if vcov == "bayesian" else vcov
-    return (
-        f"Standard errors come from the {information} information at the estimate and {scale}; {test} and "
-        f"{percent(level)} % Wald limits. They presume independent rows and the right mean and variance."
-    )
+    tests = f"{test} and {percent(level)} % Wald limits"
+    if vcov in INFORMATION:
+        information = "expected" if vcov == "bayesian" else vcov
+        return (
+            f"Standard errors come from the {information} information at the estimate and {scale}; {tests}. They "
+            "presume independent rows and the right mean and variance."
+        )
+    if vcov.startswith("HC"):
+        return (
+            f"Standard errors are robust ({vcov}, a sandwich with the expected information as bread); {tests}. They "
+            "presume independent rows and the right mean, whatever the variance."
+        )
+    if vcov.startswith("clustered"):
+        return (
+            f"Standard errors are robust, {vcov} (a sandwich with the expected information as bread); {tests}. They "
+            "presume independent clusters, of which there are many, and the right mean."
+        )
+    return f"Standard errors come from the covariance that was given ({vcov}); {tests}."
 
 
 def no_errors() -> str:
@@ -208,6 +224,9 @@ def likelihood(family: str, grouped: bool) -> str:
 
 def errors(vcov: str, penalised: bool) -> str:
     """Which standard errors they are, for the table of facts."""
+    if vcov not in INFORMATION:
+        robust = vcov.startswith(("HC", "clustered"))
+        return f"robust, {vcov}" if robust else vcov
     if not penalised:
         return f"{'expected' if vcov == 'bayesian' else vcov} information"
     return "Bayesian" if vcov == "bayesian" else f"{vcov} information, shrunken"

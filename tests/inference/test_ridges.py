@@ -126,7 +126,7 @@ def test_every_table_takes_the_kind():
     np.testing.assert_allclose(fit.tidy(vcov="bayesian")["std_error"], error, rtol=1e-14)
     limits = fit.conf_int(vcov="bayesian")
     np.testing.assert_allclose(limits.conf_high - fit.params, 1.959963984540054 * error, rtol=1e-12)
-    with pytest.raises(ArgumentError, match="there are expected, observed, bayesian. Did you mean 'bayesian'"):
+    with pytest.raises(ArgumentError, match="there are expected, observed, bayesian, HC0.* Did you mean 'bayesian'"):
         fit.cov_params("bayes")
 
 

@@ -71,7 +71,7 @@ REFUSED = {
     "intervals_level": ("plain", lambda f: f.get_prediction(DATA, level=95), ["level=95", "0.95"]),
     "limits_level": ("plain", lambda f: f.conf_int(level="a"), ["level='a'"]),
     "limits_method": ("plain", lambda f: f.conf_int(method="profil"), ["method='profil'"]),
-    "vcov_unknown": ("plain", lambda f: f.cov_params("HC3"), ["vcov='HC3'", "expected, observed"]),
+    "vcov_unknown": ("plain", lambda f: f.cov_params("HC4"), ["vcov='HC4'", "expected, observed"]),
     "residuals_unknown": ("plain", lambda f: f.residuals("deviant"), ["'deviant'", "deviance"]),
     "array_with_too_few_columns": ("bare", lambda f: f.predict(np.ones((3, 1))), ["1 columns", "x1, x2"]),
     "array_row_as_vector": ("bare", lambda f: f.predict(np.ones(2)), ["2 (x1, x2)"]),
