@@ -34,6 +34,7 @@ STAGES = (
     "report",
     "shares",
     "answers",
+    "diagnostics",
     "variables",
     "plots",
     "faces",
