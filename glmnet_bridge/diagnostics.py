@@ -51,8 +51,8 @@ def _single(fit: Any, what: str) -> None:
     """Refuse several classes and hidden units."""
     if fit.family.joint:
         raise ArgumentError(
-            f"{what} of several classes is not defined here, as a row has a residual for each class. Fit the two "
-            'classes that you want to compare with family="binomial".'
+            f"{what} is for one linear predictor, and several classes have one each. Fit the two classes that you want "
+            'to compare with family="binomial".'
         )
     if not fit.estimate.model.network.affine:
         raise ArgumentError(f"{what} needs a model that is linear in its columns; this network has hidden units.")
@@ -168,6 +168,13 @@ def vif(fit: Any) -> pd.DataFrame:
     return collinearities.inflation(covariances.covariance(fit.estimate), fit.recipe.terms)
 
 
+def of_single_events(fit: Any) -> bool:
+    """Whether each row is a single yes or no."""
+    sample = fit.sample
+    grouped = sample.trials is not None and bool((sample.trials > 1).any())
+    return fit.family.distribution.support == "binomial" and not grouped and sample.prior_weights is None
+
+
 def overdispersion(fit: Any) -> pd.DataFrame:
     """Tests of the variance, for families that fix it."""
     _single(fit, "overdispersion()")
@@ -176,8 +183,7 @@ def overdispersion(fit: Any) -> pd.DataFrame:
         raise ArgumentError(
             f"The {fit.family.name} family estimates its dispersion ({fit.dispersion:.4g}): it cannot be too large."
         )
-    grouped = sample.trials is not None and bool((sample.trials > 1).any())
-    if fit.family.distribution.support == "binomial" and not grouped and sample.prior_weights is None:
+    if of_single_events(fit):
         raise DataError(
             "A single yes or no cannot vary more than its mean says, so that overdispersion cannot be seen. Group "
             "equal rows to so many of so many (trials=) to test it."
@@ -277,19 +283,19 @@ def binned(fit: Any, bins: int | None) -> pd.DataFrame:
     if bins is not None and (not is_whole(bins) or bins < 1):
         raise ArgumentError(f"bins={bins!r}: give a whole number, 1 or more.")
     fitted, rest = fit.fittedvalues.to_numpy(), fit.residuals("response").to_numpy()
-    used = np.flatnonzero((fit.rows.weights > 0) & np.isfinite(rest))
-    used = used[np.argsort(fitted[used], kind="stable")]
     weights = np.asarray(fit.rows.weights, dtype=float)
+    used = np.flatnonzero((weights > 0) & np.isfinite(rest))
+    used = used[np.argsort(fitted[used], kind="stable")]
+    spread = weights * fit.dispersion * fit.family.variance(fitted)  # of w times the residual
     parts = np.array_split(used, min(bins or max(int(np.sqrt(len(used))), 1), max(len(used), 1)))
-    rows = [_bin(fitted[at], rest[at], weights[at]) for at in parts]
+    rows = [_bin(fitted[at], rest[at], weights[at], spread[at]) for at in parts]
     return pd.DataFrame(rows, columns=["fitted", "residual", "low", "high", "n"])
 
 
-def _bin(fitted: Array, rest: Array, weights: Array) -> tuple[float, float, float, float, int]:
+def _bin(fitted: Array, rest: Array, weights: Array, spread: Array) -> tuple[float, float, float, float, int]:
     total = weights.sum()
-    mean = float(weights @ rest / total)
-    spread = np.sqrt(weights @ (rest - mean) ** 2 / total / max(len(rest) - 1, 1)) if len(rest) > 1 else np.nan
-    return float(weights @ fitted / total), mean, -2.0 * float(spread), 2.0 * float(spread), len(rest)
+    limit = 2.0 * float(np.sqrt(spread.sum()) / total)
+    return float(weights @ fitted / total), float(weights @ rest / total), -limit, limit, len(rest)
 
 
 def quantile_pairs(fit: Any, random_state: Any) -> pd.DataFrame:

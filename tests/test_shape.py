@@ -35,6 +35,8 @@ STAGES = (
     "shares",
     "answers",
     "diagnostics",
+    "checkups",
+    "checkplots",
     "variables",
     "plots",
     "faces",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from glmnet_bridge import diagnostics
 from glmnet_bridge.members.records import Record
+
+if TYPE_CHECKING:
+    from glmnet_bridge.report.findings import Findings
 
 
 class OfDiagnostics(Record):
@@ -102,3 +105,13 @@ class OfDiagnostics(Record):
         the response; it is R squared for a Gaussian fit, and the others are nan.
         """
         return diagnostics.pseudo_r2(self)
+
+    def check(self) -> Findings:
+        """All that may be wrong with the fit, as ok, note or problem, with what to do; `print` it, or see `.table`.
+
+        Looked at are the optimum, separation, aliased columns, collinearity, events per coefficient, dispersion,
+        influential rows, calibration and the link.
+        """
+        from glmnet_bridge import checkups
+
+        return checkups.check(self)
