@@ -139,12 +139,38 @@ def test_refusals() -> None:
 
 
 def test_an_unfinished_fit_says_so() -> None:
-    data = frame()
     with pytest.warns(ConvergenceWarning):
-        fit = gb.glm("yes ~ x", data, max_steps=1)
-    if fit.distance_to_mle > 0.1:
-        with pytest.warns(ConvergenceWarning, match="not that of the maximum"):
-            fit.influence()
+        fit = gb.glm("yes ~ x", frame(), max_steps=0)
+    with pytest.warns(ConvergenceWarning, match="not that of the maximum"):
+        fit.influence()
+
+
+def test_at_the_edge_of_the_domain_there_is_none() -> None:
+    data = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0], "y": [0, 0, 1, 1]})
+    with pytest.warns(ConvergenceWarning, match="edge"):
+        fit = gb.glm("y ~ x", pd.concat([data] * 5), link="identity")
+    assert fit.outcome == "boundary"
+    for question in (fit.influence, fit.vif, lambda: fit.residuals("rstudent")):
+        with pytest.raises(ArgumentError, match="edge of the link's domain"):
+            question()
+
+
+def test_a_redundant_network_says_the_same() -> None:
+    """One-hot columns beside a bias: weights have no errors of their own, influence on the means is the same."""
+    pytest.importorskip("sklearn")
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    data = frame()
+    encode = make_column_transformer((StandardScaler(), ["x"]), (OneHotEncoder(), ["g"]))
+    trained = make_pipeline(encode, LogisticRegression(C=np.inf, tol=1e-12, max_iter=10_000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # words of an older version about C
+        pair = gb.bridge("yes ~ x + g", data, network=trained.fit(data[["x", "g"]], data["yes"]))
+    found, expected = pair.network.influence(), pair.glm.influence()
+    assert np.allclose(found[expected.columns], expected, rtol=1e-5, atol=1e-7)
 
 
 def test_the_network_view_says_the_same() -> None:
