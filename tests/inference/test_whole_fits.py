@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.integrate
 import scipy.stats
 
 import glmnet_bridge as gb
@@ -65,7 +66,9 @@ def test_trials_and_frequencies_are_single_rows() -> None:
 def test_area_of_the_drawn_curve_is_the_auc() -> None:
     fit = gb.glm("y ~ x", frame())
     curve = diagnostics.roc(fit)
-    assert np.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"]) == pytest.approx(fit.auc()["auc"])
+    assert scipy.integrate.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"]) == pytest.approx(
+        fit.auc()["auc"]
+    )
 
 
 def test_one_kind_alone_has_no_auc() -> None:
