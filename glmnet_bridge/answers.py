@@ -264,15 +264,15 @@ def augment(fit: Any, data: Any, offset: Any, exposure: Any) -> pd.DataFrame:
         "_linpred": link["estimate"],
         "_se_linpred": link["std_error"],
     }
-    answered = _answered(fit, frame if data is not None else None, offset, exposure)
-    if answered is not None:
-        rows = single_rows(answered.sample)
+    found = answered(fit, frame if data is not None else None, offset, exposure)
+    if found is not None:
+        rows = single_rows(found.sample)
         for kind in ("deviance", "pearson"):
-            added[f"_resid_{kind}"] = answered.placed(predictions.residuals(fit.estimate, rows, kind))
+            added[f"_resid_{kind}"] = found.placed(predictions.residuals(fit.estimate, rows, kind))
     return frame.assign(**{name: np.asarray(values) for name, values in added.items()})
 
 
-def _answered(fit: Any, frame: pd.DataFrame | None, offset: Any, exposure: Any) -> Reading | None:
+def answered(fit: Any, frame: pd.DataFrame | None, offset: Any, exposure: Any) -> Reading | None:
     """The rows with their response; None where new data have none, or lack the weights of the fit."""
     if frame is None:
         return Reading(fit.sample, fit.rows, fit.sample.index, None)

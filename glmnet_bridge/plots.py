@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import intervals
+from glmnet_bridge.checkplots import CheckPlots
 from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.fitting import statistics
 from glmnet_bridge.mapping import concepts
@@ -45,7 +46,7 @@ ONE = "GLM = network"
 
 
 @dataclass(frozen=True, slots=True)
-class Plots:
+class Plots(CheckPlots):
     """The figures of a fit, or of the two views of a bridge.
 
     Attributes

@@ -88,6 +88,24 @@ def term_contributions(
     return out
 
 
+def working_weights(estimate: Estimate, rows: Rows) -> Array:
+    """Weights `(n,)` of the last least-squares step, `w slope^2 / V(mean)`: those of the expected information.
+
+    A row without weight, or whose fitted value lies at infinity (separated data), has weight 0.
+    """
+    out = np.zeros(rows.n)
+    family, infinite = estimate.model.family, estimate.separation
+    for start, stop in rows.spans():
+        block = rows.block(start, stop)
+        counts = block.weights > 0
+        if infinite is not None:
+            counts = counts & ~infinite.goes_off[start:stop]
+        with np.errstate(all="ignore"):
+            local = family.local(block.response, estimate.model.eta(block, estimate.theta))
+            out[start:stop] = np.where(counts, block.weights * local.expected[:, 0], 0.0)
+    return out
+
+
 def residuals(estimate: Estimate, rows: Rows, kind: str) -> Array:
     """Residuals `(n,)`: "deviance", "pearson", "response" (y - mean) or "working" ((y - mean) / slope).
 

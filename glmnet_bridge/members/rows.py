@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from glmnet_bridge import answers, shares
+from glmnet_bridge import answers, diagnostics, shares
 from glmnet_bridge.fitting import predictions
 from glmnet_bridge.members.records import Record
 
@@ -22,15 +22,20 @@ class OfRows(Record):
         eta = predictions.linear_predictor(self.estimate, self.rows)
         return pd.Series(self.family.mean(eta), index=self.sample.index, name="fitted")
 
-    def residuals(self, kind: str = "deviance") -> Any:
-        """Residuals of the rows used: "deviance", "pearson", "response" or "working".
+    def residuals(self, kind: str = "deviance", *, random_state: Any = None) -> Any:
+        """Residuals of the rows used.
 
         Of several classes only "response", a frame: the indicator of each class less its probability.
+
+        Parameters
+        ----------
+        kind : "deviance", "pearson", "response" or "working"; "rstandard" and "rstandard_pearson", divided by their
+            standard deviation (of the fitted rows: with leverage and dispersion); "rstudent", R's deletion residual;
+            "quantile", standard normal under the model, with random numbers where the response is discrete
+            (Dunn and Smyth 1996; the dispersion is the fit's)
+        random_state : seed or generator of those random numbers
         """
-        if self.family.joint:
-            return shares.residuals(self, kind)
-        values = predictions.residuals(self.estimate, answers.single_rows(self.sample), kind)
-        return pd.Series(values, index=self.sample.index, name=f"resid_{kind}")
+        return diagnostics.residuals(self, kind, random_state)
 
     def predict(
         self,
