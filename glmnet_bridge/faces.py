@@ -18,7 +18,7 @@ import pandas as pd
 
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import covariances
-from glmnet_bridge.mapping import concepts, verdicts, views
+from glmnet_bridge.mapping import verdicts, views
 from glmnet_bridge.model.networks import by_output
 from glmnet_bridge.plots import Plots, network_edges, output_activation
 from glmnet_bridge.report import canvas, diagrams, maps, sentences, summaries
@@ -107,7 +107,7 @@ def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
     design = getattr(fit.recipe, "design", None)
     free = family.distribution.free_dispersion
     given = [part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)]
-    loss = concepts.mean_losses(fit.estimate, sample)[0]
+    loss = fit.mean_losses[0]
     limits = sentences.conditions("t" if free else "z", free, vcov, level) if known else ""
     found = (
         sentences.as_given() if fit.outcome == "as given" else "",

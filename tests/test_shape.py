@@ -37,6 +37,7 @@ STAGES = (
     "variables",
     "plots",
     "faces",
+    "storage",
     "members",
     "fits",
     "cautions",
