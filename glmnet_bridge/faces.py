@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge import dressings
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import covariances
 from glmnet_bridge.mapping import verdicts, views
@@ -114,7 +115,7 @@ def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
         sentences.rows(fit.rows_dropped, sample.n),
         sentences.aliased(fit.aliased),
         "" if design is None else sentences.unused(design.unused),
-        "" if design is None else sentences.references(references(design.factors)),
+        "" if design is None else sentences.references(dressings.references(design.factors)),
         sentences.weights(*given),
         sentences.penalty(repr(penalty), vcov, fit.edf) if penalty.strength > 0 else "",
         limits if fit.estimate.model.network.affine else sentences.no_errors(),
@@ -127,17 +128,6 @@ def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
 def _units(fit: Any) -> int:
     """How many units the network is on the columns themselves; 0 where it is more than that."""
     return fit.estimate.model.network.outputs if len(entries(fit)) else 0
-
-
-def references(factors: Any) -> dict[str, Any]:
-    """The level of each factor that the others are compared with, where the contrasts have one."""
-    found = {}
-    for factor in factors:
-        matrix = np.asarray(factor.matrix)
-        zero = np.flatnonzero(~matrix.any(axis=1))
-        if len(zero) == 1 and np.isin(matrix, (0.0, 1.0)).all() and (matrix.sum(axis=1) <= 1).all():
-            found[factor.name] = factor.levels[zero[0]]
-    return found
 
 
 def entries(fit: Any) -> pd.DataFrame:

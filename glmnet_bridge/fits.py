@@ -11,10 +11,11 @@ from glmnet_bridge.members.coefficients import OfCoefficients
 from glmnet_bridge.members.files import ForFiles
 from glmnet_bridge.members.networks import OfNetwork
 from glmnet_bridge.members.people import ForPeople
+from glmnet_bridge.members.words import ForWriters
 from glmnet_bridge.members.writers import ForPackages
 
 
-class Fit(OfCoefficients, OfNetwork, ForPeople, ForPackages, ForFiles):
+class Fit(OfCoefficients, OfNetwork, ForPeople, ForWriters, ForPackages, ForFiles):
     """A fitted model: coefficients, standard errors, likelihood, predictions.
 
     Attributes

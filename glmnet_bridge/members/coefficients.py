@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import pandas as pd
 
-from glmnet_bridge import answers
+from glmnet_bridge import answers, dressings
 from glmnet_bridge.fitting import covariances, statistics
 from glmnet_bridge.members.likelihoods import OfLikelihood
 
@@ -80,12 +81,25 @@ class OfCoefficients(OfLikelihood):
         """Per column: finite, +inf, -inf, either (infinite, sign open) or aliased."""
         return pd.Series(covariances.states(self.estimate), index=self.columns, name="separation")
 
-    def tidy(self, *, level: float = 0.95, exponentiate: bool = False, vcov: str | None = None) -> pd.DataFrame:
+    def tidy(
+        self,
+        *,
+        level: float = 0.95,
+        exponentiate: bool = False,
+        vcov: str | None = None,
+        reference_rows: bool = False,
+        labels: Mapping[str, str] | None = None,
+    ) -> pd.DataFrame:
         """One row per column: `term, estimate, std_error, statistic, p_value, conf_low, conf_high`.
 
         Of several classes one per class and column, with the class in front as `response_level`.
 
         With `exponentiate` the estimate and its limits are exponentiated (odds or rate ratios); the
         standard error stays on the scale of the linear predictor.
+
+        With `reference_rows` the level that a factor's others are compared with has a row too (estimate 0, or
+        ratio 1), and a column `reference` says so. `labels` are names for the reader, by column, factor or
+        variable: {"age": "Age (years)"}.
         """
-        return answers.tidy(self, level, exponentiate, vcov)
+        table = answers.tidy(self, level, exponentiate, vcov)
+        return dressings.dressed(self, table, exponentiate, reference_rows, labels)
