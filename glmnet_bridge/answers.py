@@ -215,7 +215,7 @@ def predict(fit: Any, reading: Reading, kind: str, threshold: float) -> Any:
 
 def _terms(fit: Any, reading: Reading) -> pd.DataFrame:
     """What each term adds, centred as in R where there is an intercept."""
-    centre = predictions.column_means(fit.rows, fit.sample.freq_weights) if "Intercept" in fit.names else None
+    centre = fit.column_means if "Intercept" in fit.names else None
     terms = predictions.term_contributions(fit.estimate, reading.rows, fit.recipe.terms, centre)
     table = pd.DataFrame({name: reading.placed(values) for name, values in terms.items()}, index=reading.labels)
     table.attrs["constant"] = 0.0 if centre is None else float(centre @ covariances.representer(fit.estimate))

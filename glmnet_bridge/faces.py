@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import vcovs
+from glmnet_bridge import dressings, vcovs
 from glmnet_bridge.errors import BridgeError
 from glmnet_bridge.fitting import covariances
-from glmnet_bridge.mapping import concepts, verdicts, views
+from glmnet_bridge.mapping import verdicts, views
 from glmnet_bridge.model.networks import by_output
 from glmnet_bridge.plots import Plots, network_edges, output_activation
 from glmnet_bridge.report import canvas, diagrams, maps, sentences, summaries
@@ -108,14 +108,14 @@ def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
     design = getattr(fit.recipe, "design", None)
     free = family.distribution.free_dispersion
     given = [part is not None for part in (sample.prior_weights, sample.freq_weights, sample.trials, sample.offset)]
-    loss = concepts.mean_losses(fit.estimate, sample)[0]
+    loss = fit.mean_losses[0]
     limits = sentences.conditions("t" if free else "z", free, vcov, level) if known else ""
     found = (
         sentences.as_given() if fit.outcome == "as given" else "",
         sentences.rows(fit.rows_dropped, sample.n),
         sentences.aliased(fit.aliased),
         "" if design is None else sentences.unused(design.unused),
-        "" if design is None else sentences.references(references(design.factors)),
+        "" if design is None else sentences.references(dressings.references(design.factors)),
         sentences.weights(*given),
         sentences.penalty(repr(penalty), vcov, fit.edf) if penalty.strength > 0 else "",
         limits if fit.estimate.model.network.affine else sentences.no_errors(),
@@ -128,17 +128,6 @@ def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
 def _units(fit: Any) -> int:
     """How many units the network is on the columns themselves; 0 where it is more than that."""
     return fit.estimate.model.network.outputs if len(entries(fit)) else 0
-
-
-def references(factors: Any) -> dict[str, Any]:
-    """The level of each factor that the others are compared with, where the contrasts have one."""
-    found = {}
-    for factor in factors:
-        matrix = np.asarray(factor.matrix)
-        zero = np.flatnonzero(~matrix.any(axis=1))
-        if len(zero) == 1 and np.isin(matrix, (0.0, 1.0)).all() and (matrix.sum(axis=1) <= 1).all():
-            found[factor.name] = factor.levels[zero[0]]
-    return found
 
 
 def entries(fit: Any) -> pd.DataFrame:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from glmnet_bridge.members.coefficients import OfCoefficients
 from glmnet_bridge.members.diagnostics import OfDiagnostics
+from glmnet_bridge.members.files import ForFiles
 from glmnet_bridge.members.networks import OfNetwork
 from glmnet_bridge.members.people import ForPeople
+from glmnet_bridge.members.words import ForWriters
 from glmnet_bridge.members.writers import ForPackages
 
 
-class Fit(OfCoefficients, OfNetwork, OfDiagnostics, ForPeople, ForPackages):
+class Fit(OfCoefficients, OfNetwork, OfDiagnostics, ForPeople, ForWriters, ForPackages, ForFiles):
     """A fitted model: coefficients, standard errors, likelihood, predictions.
 
     Attributes

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from glmnet_bridge import faces, gaps, learnt
+from glmnet_bridge import faces, gaps, learnt, prose
 from glmnet_bridge.adapters import places
 from glmnet_bridge.adapters.agreements import Agreement
 from glmnet_bridge.adapters.foreigns import Foreign
@@ -257,8 +257,8 @@ class Bridge:
             if self.union.names == self.glm.names and not self.network.estimate.model.penalty.strength:
                 why = "more steps"
             out.append(
-                f"glm, std_error and distance are those of the maximum-likelihood fit with {why} "
-                f"(log-likelihood {self.union.llf:.4f})."
+                f"glm, std_error and distance are those of the maximum-likelihood fit with {why} (log-likelihood "
+                f"{self.union.llf:.4f})."
             )
         foreign = self.foreign
         if foreign is not None and self.agreement is not None:
@@ -280,8 +280,6 @@ class Bridge:
             )
         return tuple(out)
 
-    # --- people ----------------------------------------------------------------------------
-
     def summary(self) -> Document:
         """All about both views and the map: `print` it, or ask it `.as_html()`, `.as_latex()`."""
         return faces.map_summary(self)
@@ -295,6 +293,10 @@ class Bridge:
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the summary with figures to one file; its ending says the format: .html, .md or .tex."""
         return faces.map_report(self, path)
+
+    def report_text(self, *, level: float = 0.95, labels: Any = None) -> str:
+        """The verdict, then the results of the GLM in a paragraph, as `Fit.report_text`."""
+        return prose.bridge_text(self, None, level, labels)
 
     @property
     def plot(self) -> Plots:

@@ -382,7 +382,7 @@ def network_edges(fit: Any) -> pd.DataFrame:
         event = response.levels.index(response.event)
         names = graphs.logit_names(model.network, (str(response.event),), str(response.levels[1 - event]))
     shown = replace(model.network, inputs=replace(model.network.inputs, names=input_names(fit)))
-    return graphs.edges(shown, fit.estimate.theta, spreads(fit), names)
+    return graphs.edges(shown, fit.estimate.theta, fit.input_spreads, names)
 
 
 def input_names(fit: Any) -> tuple[str, ...]:

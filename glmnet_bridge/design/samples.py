@@ -159,11 +159,12 @@ class Recipe:
     @classmethod
     def from_json(cls, state: Mapping[str, Any], functions: Mapping[str, Any] | None = None) -> Recipe:
         """The recipe that `to_json` wrote; `functions` as they were given at learning."""
-        given = {name: None if text is None else expression(text, functions) for name, text in state["given"].items()}
         return cls(
             design=Design.from_json(state["design"], functions),
             response=Response.from_json(state["response"], functions),
-            given=given,
+            given={
+                name: None if text is None else expression(text, functions) for name, text in state["given"].items()
+            },
         )
 
     def _again(self, name: str) -> Expression:

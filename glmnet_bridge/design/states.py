@@ -102,8 +102,8 @@ def _write_learnt(factor: Learnt) -> dict[str, Any]:
     if not factor.categorical:
         return {"width": factor.width}
     return {
-        "levels": [_write_level(level) for level in factor.levels],
-        "unused": list(map(_write_level, factor.unused)),
+        "levels": [write_level(level) for level in factor.levels],
+        "unused": list(map(write_level, factor.unused)),
     }
 
 
@@ -113,16 +113,17 @@ def _read_factors(state: Mapping[str, Any], formula: Formula) -> dict[str, Learn
     learnt = {}
     for code, expression in expressions.items():
         width = int(state[code].get("width", 0))
-        levels = tuple(map(_read_level, state[code].get("levels", ())))
+        levels = tuple(map(read_level, state[code].get("levels", ())))
         if (width > 0) == bool(levels):
             raise ValueError(f"{code!r} must have either a width or levels")
-        learnt[code] = Learnt(expression, width, levels, tuple(map(_read_level, state[code].get("unused", ()))))
+        learnt[code] = Learnt(expression, width, levels, tuple(map(read_level, state[code].get("unused", ()))))
     return learnt
 
 
-def _write_level(level: Any) -> Any:
+def write_level(level: Any) -> Any:
+    """A level as a plain value; dates and intervals with their kind."""
     if isinstance(level, pd.Interval):
-        return {"interval": [_write_level(level.left), _write_level(level.right)], "closed": level.closed}
+        return {"interval": [write_level(level.left), write_level(level.right)], "closed": level.closed}
     if isinstance(level, pd.Timestamp):
         return {"timestamp": level.isoformat()}
     plain = level.item() if isinstance(level, np.generic) else level
@@ -131,12 +132,13 @@ def _write_level(level: Any) -> Any:
     raise DataError(f"The level {level!r} of type {type(level).__name__} cannot be saved: make the levels text.")
 
 
-def _read_level(level: Any) -> Any:
+def read_level(level: Any) -> Any:
+    """The level that `write_level` wrote."""
     if not isinstance(level, Mapping):
         return level
     if "timestamp" in level:
         return pd.Timestamp(level["timestamp"])
-    left, right = map(_read_level, level["interval"])
+    left, right = map(read_level, level["interval"])
     return pd.Interval(left, right, closed=level["closed"])
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from glmnet_bridge import answers, intervals, vcovs
+from glmnet_bridge import answers, dressings, intervals, vcovs
 from glmnet_bridge.fitting import covariances, statistics
 from glmnet_bridge.members.likelihoods import OfLikelihood
 
@@ -133,7 +134,15 @@ class OfCoefficients(OfLikelihood):
         """Per column: finite, +inf, -inf, either (infinite, sign open) or aliased."""
         return pd.Series(covariances.states(self.estimate), index=self.columns, name="separation")
 
-    def tidy(self, *, level: float = 0.95, exponentiate: bool = False, vcov: Any = None) -> pd.DataFrame:
+    def tidy(
+        self,
+        *,
+        level: float = 0.95,
+        exponentiate: bool = False,
+        vcov: Any = None,
+        reference_rows: bool = False,
+        labels: Mapping[str, str] | None = None,
+    ) -> pd.DataFrame:
         """One row per column: `term, estimate, std_error, statistic, p_value, conf_low, conf_high`.
 
         Of several classes one per class and column, with the class in front as `response_level`.
@@ -141,5 +150,10 @@ class OfCoefficients(OfLikelihood):
         With `exponentiate` the estimate and its limits are exponentiated (odds or rate ratios); the
         standard error stays on the scale of the linear predictor. `vcov` is a covariance, as in `cov_params`;
         p-values and limits are Student's where the dispersion is estimated, whatever the covariance.
+
+        With `reference_rows` the level that a factor's others are compared with has a row too (estimate 0, or
+        ratio 1), and a column `reference` says so. `labels` are names for the reader, by column, factor or
+        variable: {"age": "Age (years)"}.
         """
-        return answers.tidy(self, level, exponentiate, vcov)
+        table = answers.tidy(self, level, exponentiate, vcov)
+        return dressings.dressed(self, table, exponentiate, reference_rows, labels)

@@ -10,7 +10,7 @@ import pandas as pd
 from glmnet_bridge import answers
 from glmnet_bridge.fitting import dispersions, statistics
 from glmnet_bridge.fitting.dispersions import Degrees
-from glmnet_bridge.mapping import views
+from glmnet_bridge.mapping import concepts, views
 from glmnet_bridge.members.records import Record
 from glmnet_bridge.model.likelihoods import Observed
 
@@ -97,6 +97,11 @@ class OfLikelihood(Record):
     def bic(self) -> float:
         """-2 log-likelihood + log(nobs) parameters."""
         return -2.0 * self.llf + np.log(self.nobs) * statistics.parameters(self.family, self._degrees.rank)
+
+    @functools.cached_property
+    def mean_losses(self) -> tuple[float, float]:
+        """What the network calls the loss: its mean per row, and that of the saturated model."""
+        return concepts.mean_losses(self.estimate, self.sample)
 
     @property
     def converged(self) -> bool:

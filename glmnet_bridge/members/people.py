@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from glmnet_bridge.members.records import Record
 
@@ -37,6 +40,13 @@ class ForPeople(Record):
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the summary with figures to one file; its ending says the format: .html, .md or .tex."""
         return _faces().report(self, path)
+
+    @functools.cached_property
+    def input_spreads(self) -> np.ndarray:
+        """Standard deviation `(d,)` of each input of the network: how wide the lines of its drawing are."""
+        from glmnet_bridge import plots
+
+        return plots.spreads(self)
 
     @property
     def plot(self) -> Plots:

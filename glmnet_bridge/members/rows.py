@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from glmnet_bridge import answers, diagnostics, shares
@@ -13,6 +15,11 @@ from glmnet_bridge.members.records import Record
 
 class OfRows(Record):
     """Answers row by row."""
+
+    @functools.cached_property
+    def column_means(self) -> np.ndarray:
+        """Mean `(p,)` of each column of the design over the rows used: where `kind="terms"` is centred, as in R."""
+        return predictions.column_means(self.rows, self.sample.freq_weights)
 
     @property
     def fittedvalues(self) -> Any:
