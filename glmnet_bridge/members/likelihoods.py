@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import answers
-from glmnet_bridge.fitting import dispersions, statistics
+from glmnet_bridge.fitting import dispersions, reductions, statistics
 from glmnet_bridge.fitting.dispersions import Degrees
 from glmnet_bridge.mapping import views
 from glmnet_bridge.members.records import Record
@@ -26,6 +26,10 @@ class OfLikelihood(Record):
     @functools.cached_property
     def _degrees(self) -> Degrees:
         return Degrees(self._observed.nobs, self.edf)
+
+    @property
+    def _crowd(self) -> reductions.Crowd:
+        return reductions.Crowd.among(self.rows.weights, self.sample.freq_weights)
 
     @property
     def nobs(self) -> float:
@@ -78,9 +82,11 @@ class OfLikelihood(Record):
 
     @functools.cached_property
     def dispersion(self) -> float:
-        """1, or Pearson's chi2 over the residual degrees of freedom."""
+        """1, or Pearson's chi2 over the residual degrees of freedom; of a bias-reduced fit its own estimate, as brglm2."""
         if not self.family.distribution.free_dispersion:
             return 1.0
+        if self.estimate.model.reduction:
+            return reductions.dispersion(self.estimate.model, self.deviance, len(self.estimate.theta), self._crowd)
         return dispersions.dispersion(self.family, self.pearson_chi2, self._degrees)
 
     @property
