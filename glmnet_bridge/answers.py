@@ -42,6 +42,8 @@ def limits(
     fit: Any, level: float | None, alpha: float | None, method: str, distribution: str | None, vcov: str | None
 ) -> pd.DataFrame:
     """Wald limits `conf_low, conf_high` by column."""
+    if method == "profile" and fit.estimate.model.reduction:
+        return _penalised_limits(fit, statistics.confidence_level(level, alpha))
     if method != "wald":
         raise ArgumentError(f"method={method!r} is unknown; it is 'wald'.")
     if distribution not in (None, "t", "normal"):
@@ -49,6 +51,42 @@ def limits(
     chosen = {None: residual_df(fit), "t": fit.df_resid, "normal": None}[distribution]
     half = statistics.quantile(statistics.confidence_level(level, alpha), chosen) * errors(fit, vcov)
     return pd.DataFrame({"conf_low": fit.params - half, "conf_high": fit.params + half})
+
+
+def _penalised_limits(fit: Any, level: float) -> pd.DataFrame:
+    """Limits by the profile of the penalised likelihood."""
+    from glmnet_bridge.inference import reduced_profiles
+
+    found = reduced_profiles.limits(fit.estimate, fit.rows, level)
+    return pd.DataFrame(found, index=fit.columns, columns=["conf_low", "conf_high"])
+
+
+def penalised_tests(fit: Any, level: float) -> pd.DataFrame:
+    """`term, estimate, statistic, p_value, conf_low, conf_high` by the profile of the penalised likelihood."""
+    from glmnet_bridge.inference import reduced_profiles
+
+    if not fit.estimate.model.reduction:
+        raise ArgumentError(
+            'Penalised likelihood tests are for bias-reduced fits; this one is not. Fit with bias_reduction="firth".'
+        )
+    chi2, p_values = reduced_profiles.tests(fit.estimate, fit.rows)
+    bounds = _penalised_limits(fit, statistics.confidence_level(level))
+    found = pd.DataFrame({"term": list(fit.names), "estimate": fit.params.to_numpy(), "statistic": chi2})
+    return found.assign(p_value=p_values, **{name: bounds[name].to_numpy() for name in bounds})
+
+
+def separated_rows(fit: Any) -> pd.Index:
+    """Labels of the rows that go off to infinity."""
+    found = fit.estimate.separation
+    return fit.sample.index[:0] if found is None else fit.sample.index[found.goes_off]
+
+
+def limit_fit(fit: Any) -> pd.DataFrame:
+    """`rows_left, rank, deviance` of what stays finite."""
+    counted = fit.rows.weights > 0
+    found = fit.estimate.separation
+    left = int((counted if found is None else counted & ~found.goes_off).sum())
+    return pd.DataFrame({"rows_left": [left], "rank": [len(fit.estimate.theta)], "deviance": [fit.deviance]})
 
 
 def errors(fit: Any, vcov: str | None) -> pd.Series:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from glmnet_bridge.members.coefficients import OfCoefficients
 from glmnet_bridge.members.networks import OfNetwork
 from glmnet_bridge.members.people import ForPeople
+from glmnet_bridge.members.reductions import OfReduction
 from glmnet_bridge.members.writers import ForPackages
 
 
-class Fit(OfCoefficients, OfNetwork, ForPeople, ForPackages):
+class Fit(OfCoefficients, OfReduction, OfNetwork, ForPeople, ForPackages):
     """A fitted model: coefficients, standard errors, likelihood, predictions.
 
     Attributes

@@ -46,6 +46,7 @@ STAGES = (
     "pairs",
     "comparisons",
     "bridges",
+    "separations",
     "simulations",
     "saving",
     "estimators",

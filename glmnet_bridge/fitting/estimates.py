@@ -167,7 +167,8 @@ def _reduced(problem: Problem, start: Array | None, counts: Array | None) -> Est
             problem = replace(problem, kept=ranks.kept)
             start = None if start is None else start[of_columns(ranks.kept, model.network.outputs)]
             theta = _first(problem, start)
-    return _finished(problem, reductions.solve(problem, theta, counts), ranks)
+    found = _finished(problem, reductions.solve(problem, theta, counts), ranks)
+    return replace(found, trace=replace(found.trace, method="newton on the adjusted score"))
 
 
 def _first(problem: Problem, start: Array | None) -> Array:
@@ -302,6 +303,14 @@ def geometric(steps: list[Step]) -> bool:
     distances = [step.distance for step in steps[-4:]]
     ratios = [b / a for a, b in zip(distances[:-1], distances[1:], strict=True) if a > 0]
     return len(ratios) == 3 and all(0.35 < ratio < 0.95 for ratio in ratios)
+
+
+def separated(model: Model, rows: Rows) -> tuple[Separation | None, Rank]:
+    """Whether the likelihood has a maximum, and which columns are aliased; nothing is fitted."""
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        problem = posed(model, rows, Limits(), rows.n)
+        ranks = decided(problem.rows, problem.axes)
+        return _separated(replace(problem, kept=ranks.kept)), ranks
 
 
 def _separated(problem: Problem) -> Separation | None:

@@ -40,6 +40,8 @@ Array = np.ndarray
 KINDS = ("mean", "median", "jeffreys")
 OTHER_WORDS = {"firth": "mean", "as-mean": "mean", "as_mean": "mean", "as-median": "median", "as_median": "median",
                "mpl_jeffreys": "jeffreys"}  # fmt: skip
+BEYOND = (1.0, 2.0, 4.0)  # multiples of the maximum with Jeffreys' prior to start again from
+NEAR = 1e-3  # standard errors from that maximum at which it is near enough
 ILL = 1e-8  # below this condition leverages are formed from a QR of the rows
 
 
@@ -78,6 +80,14 @@ def given(word: object, family: Family, penalty: Penalty) -> str:
     return str(kind)
 
 
+def word(kind: str, family: Family) -> str:
+    """A reduction for headings: `bias-reduced (Firth)`."""
+    if kind == "jeffreys":
+        return "penalised by Jeffreys' prior"
+    firth = kind == "mean" and family.canonical
+    return "bias-reduced (Firth)" if firth else f"{kind} bias-reduced"
+
+
 def gradient_of_penalty(model: Model) -> bool:
     """Whether the adjusted score is the slope of a penalised log-likelihood."""
     family = model.family
@@ -93,11 +103,8 @@ def solve(problem: Problem, start: Array, counts: Array | None) -> irls.Path:
     tol = problem.limits.tol / problem.root
     way = _walked(score, start, tol, problem.limits.max_steps)
     if way is None or (way.outcome == "stalled" and not gradient_of_penalty(model)):
-        # near the maximum of the penalised likelihood, to which there always is a way
-        first = Adjusted(problem, replace(model, reduction="jeffreys"), score.crowd)
-        near = _walked(first, start, 1e-3 / problem.root, problem.limits.max_steps)
-        again = None if near is None else _walked(score, near.end.theta, tol, problem.limits.max_steps)
-        way = again if again is not None and (way is None or again.end.decrement < way.end.decrement) else way
+        led = _led(score, start, tol)
+        way = led if led is not None and (way is None or led.end.decrement < way.end.decrement) else way
     if way is None:
         end = problem.objective(model).at(start)
         return irls.Path(end, (), "singular")
@@ -110,6 +117,23 @@ def solve(problem: Problem, start: Array, counts: Array | None) -> irls.Path:
 def _walked(score: Adjusted, start: Array, tol: float, max_steps: int) -> roots.Way | None:
     here = score.at(start)
     return None if here is None else roots.solve(score.at, here, tol=tol, max_steps=max_steps)
+
+
+def _led(score: Adjusted, start: Array, tol: float) -> roots.Way | None:
+    """From the maximum with Jeffreys' prior, to which there is a way, or from beyond it: others shrink less."""
+    steps = score.problem.limits.max_steps
+    first = replace(score, model=replace(score.model, reduction="jeffreys"))
+    near = _walked(first, start, NEAR / score.problem.root, steps)
+    if near is None:
+        return None
+    found = []
+    for length in BEYOND:
+        way = _walked(score, length * near.end.theta, tol, steps)
+        if way is not None:
+            found.append(way)
+            if way.outcome == "converged":
+                break
+    return min(found, key=lambda way: way.end.decrement, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +176,8 @@ class Adjusted:
         if self.crowd is None:
             return 1.0
         deviance = -2.0 * sums.loglik * self.problem.unit
-        return max(dispersion(self.model, deviance, rank, self.crowd), self.problem.floor * self.problem.unit)
+        least = self.problem.floor * self.problem.unit  # also where no row is left to estimate it from
+        return float(np.fmax(dispersion(self.model, deviance, rank, self.crowd), least))
 
     def _adjustment(self, theta: Array, used: Factor, info: Array) -> Array:
         """`A(theta)` `(P,)`; it does not depend on the unit of the weights."""

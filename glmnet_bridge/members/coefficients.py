@@ -53,12 +53,12 @@ class OfCoefficients(OfLikelihood):
         distribution: str | None = None,
         vcov: str | None = None,
     ) -> pd.DataFrame:
-        """Wald limits by column.
+        """Limits by column.
 
         Parameters
         ----------
         level, alpha : confidence level (0.95 by default), or statsmodels' 1 - level; one of the two
-        method : "wald"
+        method : "wald"; of a bias-reduced fit also "profile", by the penalised likelihood as in logistf
         distribution : "t" or "normal"; by default t where the dispersion is estimated, as the p-values
         vcov : "expected" or "observed" information, or "bayesian", as in `cov_params`
         """

@@ -67,7 +67,7 @@ class OfLikelihood(Record):
 
     @functools.cached_property
     def llf(self) -> float:
-        """Log-likelihood with all constants, as R's `logLik`."""
+        """Log-likelihood with all constants, as R's `logLik`; of a bias-reduced fit that at its estimate, unpenalised."""
         return statistics.loglik(self.family, self._observed, self.deviance)
 
     @functools.cached_property
@@ -106,7 +106,7 @@ class OfLikelihood(Record):
 
     @property
     def converged(self) -> bool:
-        """Whether the estimate is the maximum of the likelihood."""
+        """Whether the estimate is what was asked for: the maximum of the likelihood, or a bias-reduced one."""
         return self.estimate.converged
 
     @property
@@ -126,8 +126,10 @@ class OfLikelihood(Record):
 
     @property
     def modelled(self) -> str:
-        """`Binomial, logit link; modelling P(low = 1)`."""
-        return f"{self.family.title}; modelling {self.recipe.response.describes}"
+        """`Binomial, logit link; modelling P(low = 1)`; a bias-reduced fit says so."""
+        said = f"{self.family.title}; modelling {self.recipe.response.describes}"
+        reduction = self.estimate.model.reduction
+        return f"{said}; {reductions.word(reduction, self.family)}" if reduction else said
 
     @property
     def formula(self) -> str:
