@@ -21,7 +21,6 @@ from glmnet_bridge.data.rows import Rows, one_blas_thread
 from glmnet_bridge.errors import DataError, FitError
 from glmnet_bridge.fitting import (
     continuations,
-    coordinates,
     dispersions,
     edges,
     irls,
@@ -34,7 +33,7 @@ from glmnet_bridge.fitting import (
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
-from glmnet_bridge.fitting.problems import Limits, Problem, floor, of_columns, weight_unit
+from glmnet_bridge.fitting.problems import Limits, Problem, of_columns, posed
 from glmnet_bridge.fitting.ranks import decided
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.model.models import Model, Sums
@@ -141,16 +140,6 @@ def estimate(
     with one_blas_thread(rows.n * len(model.columns) ** 2), np.errstate(over="ignore", invalid="ignore"):
         problem = posed(model, rows, limits, nobs or rows.n)
         return _reduced(problem, first, counts) if model.reduction else _examined(problem, first)
-
-
-def posed(model: Model, rows: Rows, limits: Limits, nobs: float) -> Problem:
-    """The problem in standard coordinates and with weights near 1, all columns kept."""
-    constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
-    axes = coordinates.choose(rows, model.columns, constant)
-    unit = weight_unit(rows)
-    used = replace(rows, weights=rows.weights / unit) if unit != 1.0 else rows
-    standard = used.standardised(axes.shift, axes.scale)
-    return Problem(model, standard, axes, constant, limits, nobs, unit, floor(model, used))
 
 
 def _reduced(problem: Problem, start: Array | None, counts: Array | None) -> Estimate:

@@ -11,7 +11,8 @@
 
 `bend` and `tilt` are of `model.curvatures`. A free dispersion solves its own adjusted score, as in brglm2
 (Kosmidis, Kenne Pagui and Sartori 2020). Two passes a step: sums, then leverages with their factor.
-The median's adjustment belongs to the raw coefficients: it is formed for them in whatever coordinates.
+The median's adjustment belongs to the raw coefficients: it is formed for them in whatever coordinates (a column
+that is shifted gives another intercept, and with it, to second order, other slopes; the other two do not care).
 Of several classes the third cumulants are those of the softmax, and mean and jeffreys are one.
 """
 
@@ -23,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy
 
-from glmnet_bridge.data.rows import Block, Rows
+from glmnet_bridge.data.rows import Block
 from glmnet_bridge.errors import ArgumentError, nearest
 from glmnet_bridge.fitting import irls, linalg, roots
 from glmnet_bridge.fitting.linalg import Factor
@@ -106,8 +107,7 @@ def solve(problem: Problem, start: Array, counts: Array | None) -> irls.Path:
         led = _led(score, start, tol)
         way = led if led is not None and (way is None or led.end.decrement < way.end.decrement) else way
     if way is None:
-        end = problem.objective(model).at(start)
-        return irls.Path(end, (), "singular")
+        return irls.Path(problem.objective(model).at(start), (), "singular")
     end = way.end
     return irls.Path(
         irls.Point(end.theta, end.sums, end.value, end.factor, None, end.decrement), way.steps, way.outcome

@@ -20,8 +20,8 @@ from glmnet_bridge.errors import ArgumentError
 from glmnet_bridge.fitting import reductions, roots
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.covariances import coefficients
-from glmnet_bridge.fitting.estimates import Estimate, posed
-from glmnet_bridge.fitting.problems import Limits, of_columns
+from glmnet_bridge.fitting.estimates import Estimate
+from glmnet_bridge.fitting.problems import Limits, of_columns, posed
 from glmnet_bridge.fitting.reductions import Adjusted
 from glmnet_bridge.fitting.roots import Place
 from glmnet_bridge.model.networks import by_output, single_unit

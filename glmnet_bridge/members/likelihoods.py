@@ -67,7 +67,7 @@ class OfLikelihood(Record):
 
     @functools.cached_property
     def llf(self) -> float:
-        """Log-likelihood with all constants, as R's `logLik`; of a bias-reduced fit that at its estimate, unpenalised."""
+        """Log-likelihood with all constants, as R's `logLik`, at the estimate; a bias-reduced one is no maximum."""
         return statistics.loglik(self.family, self._observed, self.deviance)
 
     @functools.cached_property
@@ -82,7 +82,7 @@ class OfLikelihood(Record):
 
     @functools.cached_property
     def dispersion(self) -> float:
-        """1, or Pearson's chi2 over the residual degrees of freedom; of a bias-reduced fit its own estimate, as brglm2."""
+        """1, or Pearson's chi2 over the residual degrees of freedom; bias-reduced with the coefficients, as brglm2."""
         if not self.family.distribution.free_dispersion:
             return 1.0
         if self.estimate.model.reduction:
