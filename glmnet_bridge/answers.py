@@ -82,7 +82,17 @@ def separated_rows(fit: Any) -> pd.Index:
 
 
 def limit_fit(fit: Any) -> pd.DataFrame:
-    """`rows_left, rank, deviance` of what stays finite."""
+    """`rows_left, rank, deviance` of what stays finite.
+
+    Raises
+    ------
+    ArgumentError
+        for a bias-reduced fit, and for several classes, whose rows may rule out some classes and not others
+    """
+    if fit.estimate.model.reduction:
+        raise ArgumentError("A bias-reduced fit is finite as it is; fit without bias_reduction= for the limit.")
+    if fit.family.joint:
+        raise ArgumentError("The finite limit is for one linear predictor; `separation` says which ones stay finite.")
     counted = fit.rows.weights > 0
     found = fit.estimate.separation
     left = int((counted if found is None else counted & ~found.goes_off).sum())

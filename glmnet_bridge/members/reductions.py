@@ -21,7 +21,8 @@ class OfReduction(OfLikelihood):
         """The finite fit that separated data tend to, in one row: `rows_left, rank, deviance`.
 
         It is the fit of the rows that are not separated: its coefficients and standard errors are those of
-        `params` and `bse` that are finite. Without separation it is the fit itself.
+        `params` and `bse` that are finite. Without separation it is the fit itself. For bias-reduced fits and
+        several classes there is none.
         """
         return answers.limit_fit(self)
 
