@@ -6,8 +6,8 @@
 The usual iteration, a full step with the information, runs away where rows are few: the adjustment of the
 score moves as much as the score. Here a step must raise the penalised log-likelihood where the score is the
 slope of one (Armijo), else shorten the score in the metric of the information where it starts (the natural
-monotonicity test, Deuflhard 2011), or it is halved. Broyden's (1965) update of the inverse makes the way in
-superlinear. Where none of these steps is accepted the slope of the score is taken by differences.
+monotonicity test, Deuflhard 2011), or it is halved. Once near, Broyden's (1965) update of the inverse makes the
+way in superlinear; from afar the information at each place is the better guide. Where none of these steps is accepted the slope of the score is taken by differences.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ Array = np.ndarray
 
 HALVINGS = 30
 DIFFERENCE = 1e-4  # standard errors by which a coordinate is moved to see the slope of the score
+CLOSE = 0.5  # standard errors from the root from which on steps are learnt from
 SETTLED = 1e-6  # standard errors from the root at which what no step improves is rounding
 
 
@@ -91,7 +92,7 @@ def solve(at: At, here: Place, *, tol: float, max_steps: int, basis: Array | Non
         there, length, step = _onwards(at, here, inverse, basis)
         if there is None:
             return Way(here, tuple(record.steps), "converged" if here.decrement <= SETTLED else "stalled")
-        inverse = _updated(here, there, step, inverse) if length == 1.0 else None
+        inverse = _updated(here, there, step, inverse) if length == 1.0 and here.decrement < CLOSE else None
         here = there
         _noted(record, here)
     return Way(here, tuple(record.steps), "converged" if here.decrement <= tol else "step limit")
