@@ -7,7 +7,8 @@ The usual iteration, a full step with the information, runs away where rows are 
 score moves as much as the score. Here a step must raise the penalised log-likelihood where the score is the
 slope of one (Armijo), else shorten the score in the metric of the information where it starts (the natural
 monotonicity test, Deuflhard 2011), or it is halved. Once near, Broyden's (1965) update of the inverse makes the
-way in superlinear; from afar the information at each place is the better guide. Where none of these steps is accepted the slope of the score is taken by differences.
+way in superlinear; from afar the information at each place is the better guide. Where none of these steps is
+accepted the slope of the score is taken by differences.
 """
 
 from __future__ import annotations
