@@ -6,6 +6,7 @@ The public names, by what they are for; each is loaded when it is first used.
     glm, network, fit         a formula and a frame (or arrays) to one of the two
     compare                   why two fits differ
     load                      a fit that `fit.save(path)` wrote
+    separation                which coefficients are infinite, without a fit
     simulate                  data from known coefficients
     figures                   activations and losses, for teaching
 """
@@ -24,6 +25,7 @@ _PLACES = {
     "fit": "bridges",
     "compare": "comparisons",
     "load": "saving",
+    "separation": "separations",
     "simulate": "simulations",
     "families": "model.families",
     "penalties": "model.penalties",

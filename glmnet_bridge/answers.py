@@ -45,6 +45,8 @@ def limits(
 ) -> pd.DataFrame:
     """Limits `conf_low, conf_high` by column."""
     chosen = statistics.confidence_level(level, alpha)
+    if method == "profile" and fit.estimate.model.reduction:
+        return _penalised_limits(fit, chosen)
     if method == "wald":
         return _wald(fit, errors(fit, vcov), chosen, distribution)
     if method not in METHODS:
@@ -63,6 +65,52 @@ def _wald(fit: Any, error: pd.Series, level: float, distribution: str | None) ->
     chosen = {None: residual_df(fit), "t": fit.df_resid, "normal": None}[distribution]
     half = statistics.quantile(level, chosen) * error
     return pd.DataFrame({"conf_low": fit.params - half, "conf_high": fit.params + half})
+
+
+def _penalised_limits(fit: Any, level: float) -> pd.DataFrame:
+    """Limits by the profile of the penalised likelihood."""
+    from glmnet_bridge.inference import reduced_profiles
+
+    found = reduced_profiles.limits(fit.estimate, fit.rows, level)
+    return pd.DataFrame(found, index=fit.columns, columns=["conf_low", "conf_high"])
+
+
+def penalised_tests(fit: Any, level: float) -> pd.DataFrame:
+    """`term, estimate, statistic, p_value, conf_low, conf_high` by the profile of the penalised likelihood."""
+    from glmnet_bridge.inference import reduced_profiles
+
+    if not fit.estimate.model.reduction:
+        raise ArgumentError(
+            'Penalised likelihood tests are for bias-reduced fits; this one is not. Fit with bias_reduction="firth".'
+        )
+    chi2, p_values = reduced_profiles.tests(fit.estimate, fit.rows)
+    bounds = _penalised_limits(fit, statistics.confidence_level(level))
+    found = pd.DataFrame({"term": list(fit.names), "estimate": fit.params.to_numpy(), "statistic": chi2})
+    return found.assign(p_value=p_values, **{name: bounds[name].to_numpy() for name in bounds})
+
+
+def separated_rows(fit: Any) -> pd.Index:
+    """Labels of the rows that go off to infinity."""
+    found = fit.estimate.separation
+    return fit.sample.index[:0] if found is None else fit.sample.index[found.goes_off]
+
+
+def limit_fit(fit: Any) -> pd.DataFrame:
+    """`rows_left, rank, deviance` of what stays finite.
+
+    Raises
+    ------
+    ArgumentError
+        for a bias-reduced fit, and for several classes, whose rows may rule out some classes and not others
+    """
+    if fit.estimate.model.reduction:
+        raise ArgumentError("A bias-reduced fit is finite as it is; fit without bias_reduction= for the limit.")
+    if fit.family.joint:
+        raise ArgumentError("The finite limit is for one linear predictor; `separation` says which ones stay finite.")
+    counted = fit.rows.weights > 0
+    found = fit.estimate.separation
+    left = int((counted if found is None else counted & ~found.goes_off).sum())
+    return pd.DataFrame({"rows_left": [left], "rank": [len(fit.estimate.theta)], "deviance": [fit.deviance]})
 
 
 def errors(fit: Any, vcov: Any) -> pd.Series:

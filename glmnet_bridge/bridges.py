@@ -11,6 +11,7 @@ from glmnet_bridge.cautions import speak
 from glmnet_bridge.design import arguments, matrices, responses, samples
 from glmnet_bridge.errors import ArgumentError, DataError, FitError, check_flags
 from glmnet_bridge.fits import Fit
+from glmnet_bridge.fitting import reductions
 from glmnet_bridge.fitting.estimates import Limits, estimate
 from glmnet_bridge.keywords import checked_keywords
 from glmnet_bridge.model import families, penalties
@@ -38,6 +39,7 @@ def glm(
     event: Any = None,
     base: Any = None,
     penalty: Any = None,
+    bias_reduction: str | None = None,
     missing: str = "drop",
     functions: Mapping[str, Callable[..., Any]] | None = None,
     start: Any = None,
@@ -63,6 +65,9 @@ def glm(
     event : the level whose probability is modelled; the last one by default
     base : of the multinomial family: the class that the others are compared with; the first one by default
     penalty : `gb.penalties.ridge(strength)`, on the sum of the log-likelihood
+    bias_reduction : "mean" (or "firth": Firth 1993; Kosmidis and Firth 2009), "median" (Kenne Pagui, Salvan and
+        Sartori 2017) or "jeffreys" (the maximum of the likelihood times Jeffreys' prior), as brglm2 has them.
+        Estimates are finite where the data are separated
     missing : "drop" rows with missing values (they are counted), or "raise"
     functions : your own functions by their names in the formula
     start : coefficients to start from
@@ -106,7 +111,8 @@ def glm(
     )
     names = recipe.design.names
     limits = Limits(tol, max_steps)
-    return _fitted(names, chosen, recipe, sample, penalty, start, limits, strict, data if keep_data else None)
+    kept = data if keep_data else None
+    return _fitted(names, chosen, recipe, sample, penalty, start, limits, strict, kept, bias_reduction)
 
 
 @checked_keywords
@@ -322,6 +328,7 @@ def fit(
     event: Any = None,
     base: Any = None,
     penalty: Any = None,
+    bias_reduction: str | None = None,
     start: Any = None,
     max_steps: int = 50,
     tol: float = 1e-9,
@@ -371,7 +378,7 @@ def fit(
         n_read=len(index),
     )
     limits = Limits(tol, max_steps)
-    return _fitted(recipe.names, chosen, recipe, sample, penalty, start, limits, strict, None)
+    return _fitted(recipe.names, chosen, recipe, sample, penalty, start, limits, strict, None, bias_reduction)
 
 
 def _only_log(family: Family, exposure: Any) -> None:
@@ -392,13 +399,16 @@ def _fitted(
     limits: Limits,
     strict: bool,
     data: Any,
+    bias_reduction: Any = None,
 ) -> Fit:
     outputs = recipe.response.outputs
-    model = Model(names, single_unit(names, outputs), family, penalties.given(penalty), outputs)
+    decay = penalties.given(penalty)
+    reduction = "" if bias_reduction is None else reductions.given(bias_reduction, family, decay)
+    model = Model(names, single_unit(names, outputs), family, decay, outputs, reduction)
     rows = rows_of(sample)
     counted = sample.freq_weights
     nobs = float(sample.n) if counted is None else float(counted.sum())
-    found = estimate(model, rows, start=start, limits=limits, nobs=nobs)
+    found = estimate(model, rows, start=start, limits=limits, nobs=nobs, counts=counted)
     fitted = Fit(found, recipe, sample, data)
     speak(fitted, strict)
     return fitted

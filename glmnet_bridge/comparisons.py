@@ -242,6 +242,11 @@ def _fit_of(given: Any, which: str) -> Fit:
             f"The {which} argument of compare is a {type(given).__name__}. Give a Fit or a Bridge; a trained network "
             "is read by gb.network(formula, data, network=...)."
         )
+    if found.estimate.model.reduction:
+        raise ArgumentError(
+            f"The {which} argument of compare is a bias-reduced fit, which compare cannot explain: it knows penalties "
+            "and trainings. Fit it without bias_reduction=."
+        )
     if not found.estimate.model.network.affine:
         raise ArgumentError(f"The {which} argument of compare is a network that is no GLM: it has no coefficients.")
     return found

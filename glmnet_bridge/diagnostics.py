@@ -66,6 +66,11 @@ def _at_maximum(fit: Any, what: str) -> None:
             f"{what} is defined at the maximum of the likelihood; this fit has {fit.estimate.model.penalty!r}. "
             "Fit without penalty to see it."
         )
+    if fit.estimate.model.reduction:
+        raise ArgumentError(
+            f"{what} is defined at the maximum of the likelihood; this fit is bias-reduced. Fit without "
+            "bias_reduction= to see it."
+        )
     if fit.outcome == "boundary":
         raise ArgumentError(
             f"{what} needs the information at the estimate, which says nothing at the edge of the link's domain, where "

@@ -18,7 +18,7 @@ import pandas as pd
 
 from glmnet_bridge import dressings, vcovs
 from glmnet_bridge.errors import BridgeError
-from glmnet_bridge.fitting import covariances
+from glmnet_bridge.fitting import covariances, reductions
 from glmnet_bridge.mapping import verdicts, views
 from glmnet_bridge.model.networks import by_output
 from glmnet_bridge.plots import Plots, network_edges, output_activation
@@ -33,7 +33,8 @@ def facts(fit: Any, level: float = 0.95, vcov: Any = None, measured: bool = Fals
     """What the documents of a fit say; where a verdict has `measured` its distance, the outcome leaves it out."""
     estimate, family = fit.estimate, fit.family
     free = family.distribution.free_dispersion
-    optimum = sentences.optimum(estimate.model.network.affine, estimate.model.penalty.strength > 0)
+    reduced = bool(estimate.model.reduction)
+    optimum = sentences.optimum(estimate.model.network.affine, estimate.model.penalty.strength > 0, reduced)
     coefficients = _coefficients(fit, level, vcov)
     known = bool(coefficients["std_error"].notna().any())
     return Facts(
@@ -76,7 +77,8 @@ def _coefficients(fit: Any, level: float, vcov: Any) -> pd.DataFrame:
 
 def _settings(fit: Any, vcov: str, known: bool) -> dict[str, str]:
     penalty = fit.estimate.model.penalty
-    found = {"Dispersion": sentences.dispersion(fit.dispersion, fit.family.distribution.free_dispersion)}
+    free, reduced = fit.family.distribution.free_dispersion, bool(fit.estimate.model.reduction)
+    found = {"Dispersion": sentences.dispersion(fit.dispersion, free, reduced)}
     if known:
         found["Standard errors"] = sentences.errors(vcov, penalty.strength > 0)
     if penalty.strength > 0:
@@ -118,11 +120,18 @@ def _notes(fit: Any, level: float, vcov: str, known: bool) -> tuple[str, ...]:
         "" if design is None else sentences.references(dressings.references(design.factors)),
         sentences.weights(*given),
         sentences.penalty(repr(penalty), vcov, fit.edf) if penalty.strength > 0 else "",
+        _reduction(fit),
         limits if fit.estimate.model.network.affine else sentences.no_errors(),
         sentences.likelihood(family.name, sample.trials is not None),
         sentences.two_languages(family.link.activation, family.distribution.loss, loss, _units(fit)),
     )
     return tuple(text for text in found if text)
+
+
+def _reduction(fit: Any) -> str:
+    """What reducing the bias means for the numbers; nothing where it was not."""
+    model = fit.estimate.model
+    return sentences.reduction(model.reduction, reductions.gradient_of_penalty(model)) if model.reduction else ""
 
 
 def _units(fit: Any) -> int:

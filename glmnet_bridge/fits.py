@@ -12,11 +12,12 @@ from glmnet_bridge.members.diagnostics import OfDiagnostics
 from glmnet_bridge.members.files import ForFiles
 from glmnet_bridge.members.networks import OfNetwork
 from glmnet_bridge.members.people import ForPeople
+from glmnet_bridge.members.reductions import OfReduction
 from glmnet_bridge.members.words import ForWriters
 from glmnet_bridge.members.writers import ForPackages
 
 
-class Fit(OfCoefficients, OfNetwork, OfDiagnostics, ForPeople, ForWriters, ForPackages, ForFiles):
+class Fit(OfCoefficients, OfReduction, OfNetwork, OfDiagnostics, ForPeople, ForWriters, ForPackages, ForFiles):
     """A fitted model: coefficients, standard errors, likelihood, predictions.
 
     Attributes

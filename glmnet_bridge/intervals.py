@@ -93,6 +93,8 @@ def ground(fit: Any, method: str) -> Ground:
     why = ""
     if estimate.model.penalty.strength > 0:
         why = "the likelihood is penalised. Use method='wald', or fit without penalty"
+    elif estimate.model.reduction:
+        why = "its estimate is bias-reduced, and no maximum of the likelihood. Use method='wald' or 'profile'"
     elif not _is_glm(network):
         why = "its weights are not one for each column. Use the GLM of the bridge (`.glm`)"
     elif estimate.outcome == "boundary":

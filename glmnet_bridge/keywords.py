@@ -21,6 +21,8 @@ _OTHER_WORDS = {
     "maxiter": "max_steps",
     "max_iter": "max_steps",
     "start_params": "start",
+    "firth": 'bias_reduction, as in bias_reduction="firth"',
+    "bias_reduced": 'bias_reduction, as in bias_reduction="firth"',
     "alpha": "penalty, as in penalty=gb.penalties.ridge(1)",
     "na_action": "missing",
     "seed": "random_state",
@@ -38,6 +40,9 @@ _OTHER_WORDS = {
     "label_smoothing": 'loss, as in loss="CrossEntropyLoss(label_smoothing=0.1)"',
 }
 """Other packages' names of our arguments, where the nearest spelling would mislead."""
+
+_ELSEWHERE = {"bias_reduction": " Bias reduction is for glm() and fit()."}
+"""Arguments that only some verbs have."""
 
 
 def checked_keywords(verb: Verb) -> Verb:
@@ -65,7 +70,7 @@ def _misfit(verb: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str,
         if name not in known:
             word = _OTHER_WORDS.get(name, "")
             there = word and word.split(" ")[0].strip(",") in known
-            hint = f" Here it is called {word}." if there else nearest(name, known)
+            hint = f" Here it is called {word}." if there else _ELSEWHERE.get(name) or nearest(name, known)
             return ArgumentError(f"{verb.__name__}() has no argument {name!r}.{hint}")
     try:
         signature.bind(*args, **keywords)

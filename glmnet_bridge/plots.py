@@ -317,8 +317,10 @@ def lined(fit: Any, column: str | None) -> likelihoods.Line:
     """The likelihood over one coefficient."""
     estimate = fit.estimate
     network, inputs = estimate.model.network, list(estimate.model.network.inputs.names)
-    if network.parameters != len(inputs) or estimate.model.penalty.strength > 0:
-        raise ArgumentError("The likelihood is drawn for a GLM without penalty, with one coefficient for each column.")
+    if network.parameters != len(inputs) or estimate.model.penalty.strength > 0 or estimate.model.reduction:
+        raise ArgumentError(
+            "The likelihood is drawn for a GLM without penalty or bias reduction, with one coefficient for each column."
+        )
     if not fit.converged:
         raise ArgumentError(
             f"This fit is not at the maximum of the likelihood (outcome '{fit.outcome}'), so that there is nothing "

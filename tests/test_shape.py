@@ -54,6 +54,7 @@ STAGES = (
     "pairs",
     "comparisons",
     "bridges",
+    "separations",
     "simulations",
     "saving",
     "estimators",

@@ -14,12 +14,19 @@ aliased has no coefficient (nan), one that separates the data has an infinite on
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from glmnet_bridge.errors import ArgumentError, nearest
 from glmnet_bridge.fitting import linalg
 from glmnet_bridge.fitting.estimates import Estimate
+from glmnet_bridge.fitting.linalg import Rank
+from glmnet_bridge.model.models import Model
 from glmnet_bridge.model.networks import by_output, fold, fold_jacobian
+
+if TYPE_CHECKING:
+    from glmnet_bridge.fitting.separation import Separation
 
 Array = np.ndarray
 
@@ -56,12 +63,15 @@ def coefficients(estimate: Estimate) -> Array:
 
 def states(estimate: Estimate) -> tuple[str, ...]:
     """Per coefficient: finite, +inf, -inf, either (infinite, sign open) or aliased."""
-    width = len(estimate.model.columns)
-    status = ["finite"] * len(estimate.model.labels)
-    if estimate.separation is not None:
-        status = list(estimate.separation.status)
-    if estimate.rank is not None:
-        for j in estimate.rank.dropped:
+    return worded(estimate.model, estimate.separation, estimate.rank)
+
+
+def worded(model: Model, separation: Separation | None, rank: Rank | None) -> tuple[str, ...]:
+    """The state of each coefficient, from what is known of separation and rank."""
+    width = len(model.columns)
+    status = ["finite"] * len(model.labels) if separation is None else list(separation.status)
+    if rank is not None:
+        for j in rank.dropped:
             status[j::width] = ["aliased"] * len(status[j::width])
     return tuple(status)
 

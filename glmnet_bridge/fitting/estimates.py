@@ -19,11 +19,21 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Rows, one_blas_thread
 from glmnet_bridge.errors import DataError, FitError
-from glmnet_bridge.fitting import continuations, coordinates, dispersions, edges, irls, large, linalg, offsets, starts
+from glmnet_bridge.fitting import (
+    continuations,
+    dispersions,
+    edges,
+    irls,
+    large,
+    linalg,
+    offsets,
+    reductions,
+    starts,
+)
 from glmnet_bridge.fitting.batches import hold
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.fitting.linalg import Rank
-from glmnet_bridge.fitting.problems import Limits, Problem, floor, of_columns, weight_unit
+from glmnet_bridge.fitting.problems import Limits, Problem, of_columns, posed
 from glmnet_bridge.fitting.ranks import decided
 from glmnet_bridge.fitting.traces import Step, Trace
 from glmnet_bridge.model.models import Model, Sums
@@ -61,7 +71,7 @@ class Estimate:
         "boundary", "step limit", "stalled" (no step improves it), "early stop", "diverged",
         "interrupted", "as given" (weights that no fit of ours found)
     distance : Newton decrement at theta, in standard errors; with a penalty, of the penalised
-        optimum
+        optimum, of a bias-reduced fit that of the adjusted score
     trace : the steps
     rank : which columns were aliased, or None
     separation : which coefficients are infinite, or None
@@ -85,14 +95,20 @@ class Estimate:
 
     @property
     def converged(self) -> bool:
-        """Whether theta is the maximum of the likelihood (of the independent columns)."""
+        """Whether theta is what was asked for: the maximum of the likelihood, or the root of the adjusted score."""
         return self.outcome in ("converged", "rank deficient")
 
 
 def estimate(
-    model: Model, rows: Rows, *, start: Any = None, limits: Limits | None = None, nobs: float | None = None
+    model: Model,
+    rows: Rows,
+    *,
+    start: Any = None,
+    limits: Limits | None = None,
+    nobs: float | None = None,
+    counts: Array | None = None,
 ) -> Estimate:
-    """Maximise the likelihood of a network of one affine layer over its columns.
+    """Maximise the likelihood of a network of one affine layer over its columns, or reduce its bias.
 
     Parameters
     ----------
@@ -102,6 +118,7 @@ def estimate(
         by label, or None
     limits : tolerance and step limit
     nobs : number of observations, for the dispersion in the stopping rule; rows by default
+    counts : (n,) frequency weights, for the dispersion of a bias-reduced fit
 
     Raises
     ------
@@ -114,22 +131,40 @@ def estimate(
     if level is not None:
         begin = None if first is None else offsets.raised(first, model.columns.index("Intercept"), level)
         low = offsets.without(rows, level)
-        found = _given_back(estimate(model, low, start=begin, limits=limits, nobs=nobs), level)
+        found = _given_back(estimate(model, low, start=begin, limits=limits, nobs=nobs, counts=counts), level)
         if found is not None:
             return found
     if len(rows.spans()) == 1:
         rows = hold(rows)  # a single block is formed once, not at every step
     # an overflow far from the maximum is no news: what is not finite is refused where it comes up
     with one_blas_thread(rows.n * len(model.columns) ** 2), np.errstate(over="ignore", invalid="ignore"):
-        constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
-        axes = coordinates.choose(rows, model.columns, constant)
-        unit = weight_unit(rows)
-        used = replace(rows, weights=rows.weights / unit) if unit != 1.0 else rows
-        problem = Problem(
-            model, used.standardised(axes.shift, axes.scale), axes, constant, limits, nobs or rows.n, unit,
-            floor(model, used),
-        )  # fmt: skip
-        return _examined(problem, first)
+        problem = posed(model, rows, limits, nobs or rows.n)
+        return _reduced(problem, first, counts) if model.reduction else _examined(problem, first)
+
+
+def _reduced(problem: Problem, start: Array | None, counts: Array | None) -> Estimate:
+    """The bias-reduced estimate. It is finite where the maximum is not, so that nothing asks for separation."""
+    model, ranks = problem.model, None
+    theta = _first(problem, start)
+    sums = model.sums(problem.rows, theta, "expected")
+    if not np.isfinite(sums.loglik):
+        raise starts.impossible(model, problem.rows)
+    used = None if sums.expected is None else linalg.factor(sums.expected)
+    if used is None or used.rcond < SUSPECT:
+        ranks = decided(problem.rows, problem.axes)
+        if len(ranks.dropped):
+            problem = replace(problem, kept=ranks.kept)
+            start = None if start is None else start[of_columns(ranks.kept, model.network.outputs)]
+            theta = _first(problem, start)
+    found = _finished(problem, reductions.solve(problem, theta, counts), ranks)
+    return replace(found, trace=replace(found.trace, method="newton on the adjusted score"))
+
+
+def _first(problem: Problem, start: Array | None) -> Array:
+    """Where to start: raw coefficients of the kept columns, or the constant that the data ask for."""
+    if start is None:
+        return starts.start(problem.reduced(), problem.rows, problem.position())
+    return problem.own_axes().own(start)
 
 
 def _given_back(found: Estimate, level: float) -> Estimate | None:
@@ -228,8 +263,7 @@ def _solve(problem: Problem, start: Array | None, watch: Callable[[list[Step]], 
     """Newton from `start`, raw coefficients of the kept columns, or from the constant that the data ask for."""
     model = problem.reduced()
     objective = problem.objective(model)
-    constant = problem.position()
-    theta = starts.start(model, problem.rows, constant) if start is None else problem.own_axes().own(start)
+    theta = _first(problem, start)
     path = None
     if problem.limits.max_steps >= ENOUGH and large.worthwhile(model, problem.rows):
         limits = problem.limits
@@ -258,6 +292,14 @@ def geometric(steps: list[Step]) -> bool:
     distances = [step.distance for step in steps[-4:]]
     ratios = [b / a for a, b in zip(distances[:-1], distances[1:], strict=True) if a > 0]
     return len(ratios) == 3 and all(0.35 < ratio < 0.95 for ratio in ratios)
+
+
+def separated(model: Model, rows: Rows) -> tuple[Separation | None, Rank]:
+    """Whether the likelihood has a maximum, and which columns are aliased; nothing is fitted."""
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        problem = posed(model, rows, Limits(), rows.n)
+        ranks = decided(problem.rows, problem.axes)
+        return _separated(replace(problem, kept=ranks.kept)), ranks
 
 
 def _separated(problem: Problem) -> Separation | None:

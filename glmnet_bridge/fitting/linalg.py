@@ -48,8 +48,13 @@ class Factor:
         """`matrix^-1`, symmetric."""
         if not len(self.scale):
             return np.zeros((0, 0))
-        half = lapack.dtrtri(self.upper)[0]
-        return half @ half.T / np.outer(self.scale, self.scale)
+        half = self.half()
+        return half @ half.T
+
+    def half(self) -> Array:
+        """L with `L L' = matrix^-1`, upper triangular."""
+        found: Array = lapack.dtrtri(self.upper)[0] / self.scale[:, None]
+        return found
 
     def exceeded(self, limit: float) -> bool:
         """Whether a diagonal element of the inverse is above `limit`."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows
 from glmnet_bridge.errors import ArgumentError, is_number, is_whole
-from glmnet_bridge.fitting import dispersions, irls, linalg
+from glmnet_bridge.fitting import coordinates, dispersions, irls, linalg
 from glmnet_bridge.fitting.coordinates import Coordinates
 from glmnet_bridge.model.layers import Affine
 from glmnet_bridge.model.models import Model
@@ -98,6 +98,16 @@ class Problem:
 
     def own_axes(self) -> Coordinates:
         return self.axes if self.kept is None else replace(self.axes, to_raw=self._to_raw())
+
+
+def posed(model: Model, rows: Rows, limits: Limits, nobs: float) -> Problem:
+    """The problem in standard coordinates and with weights near 1, all columns kept."""
+    constant = model.columns.index("Intercept") if "Intercept" in model.columns else None
+    axes = coordinates.choose(rows, model.columns, constant)
+    unit = weight_unit(rows)
+    used = replace(rows, weights=rows.weights / unit) if unit != 1.0 else rows
+    standard = used.standardised(axes.shift, axes.scale)
+    return Problem(model, standard, axes, constant, limits, nobs, unit, floor(model, used))
 
 
 def select(model: Model, kept: Array) -> Network:

@@ -35,7 +35,10 @@ WORDS: dict[str, tuple[str, str, str]] = {
 NEARLY_COLLINEAR = 1e-3  # ratio of singular values below which coordinates are orthonormalised
 DISTINCT = 2_000_000  # entries of the table of distinct rows; with more, rows are read block by block
 MOST_TRIED = 12  # columns that are tried to be left out of the equation that is shown
-NEXT = "Merge or drop what separates the data, or fit with a ridge penalty (penalty=gb.penalties.ridge(1))."
+NEXT = (
+    'Merge or drop what separates the data, or fit with bias_reduction="firth" or a ridge penalty '
+    "(penalty=gb.penalties.ridge(1))."
+)
 
 
 def sides(family: Family, response: Array) -> Array | None:

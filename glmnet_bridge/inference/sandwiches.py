@@ -132,6 +132,8 @@ def refuse(estimate: Estimate) -> None:
         why = (
             'penalised scores do not sum to 0 over the rows. Use vcov="expected" or "bayesian", or fit without penalty'
         )
+    elif estimate.model.reduction:
+        why = 'the scores of a bias-reduced fit do not sum to 0. Use vcov="expected", or fit without bias_reduction='
     elif estimate.separation is not None:
         why = "rows that are fitted perfectly have no scores. Fit without the columns that separate the data"
     elif estimate.outcome == "boundary":

@@ -81,7 +81,8 @@ class OfCoefficients(OfLikelihood):
         level, alpha : confidence level (0.95 by default), or statsmodels' 1 - level; one of the two
         method : "wald" (estimate and standard error), "profile" (the values that a likelihood-ratio test does not
             reject, by R's `confint`) or "score" (those that a score test does not reject, the others at their
-            maximum). Under separation the last two are infinite on one side and finite on the other
+            maximum). Under separation the last two are infinite on one side and finite on the other. Of a
+            bias-reduced fit "profile" is that of the penalised likelihood, as in logistf
         distribution : "t" or "normal"; by default Wald limits are Student's where the dispersion is estimated, as the
             p-values, and those by profile or score normal, as R's, whose dispersion is that of the fit throughout
         vcov : a covariance for Wald limits, as in `cov_params`

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from glmnet_bridge import answers
-from glmnet_bridge.fitting import dispersions, statistics
+from glmnet_bridge.fitting import dispersions, reductions, statistics
 from glmnet_bridge.fitting.dispersions import Degrees
 from glmnet_bridge.mapping import concepts, views
 from glmnet_bridge.members.records import Record
@@ -26,6 +26,10 @@ class OfLikelihood(Record):
     @functools.cached_property
     def _degrees(self) -> Degrees:
         return Degrees(self._observed.nobs, self.edf)
+
+    @property
+    def _crowd(self) -> reductions.Crowd:
+        return reductions.Crowd.among(self.rows.weights, self.sample.freq_weights)
 
     @property
     def nobs(self) -> float:
@@ -63,7 +67,7 @@ class OfLikelihood(Record):
 
     @functools.cached_property
     def llf(self) -> float:
-        """Log-likelihood with all constants, as R's `logLik`."""
+        """Log-likelihood with all constants, as R's `logLik`, at the estimate; a bias-reduced one is no maximum."""
         return statistics.loglik(self.family, self._observed, self.deviance)
 
     @functools.cached_property
@@ -78,9 +82,11 @@ class OfLikelihood(Record):
 
     @functools.cached_property
     def dispersion(self) -> float:
-        """1, or Pearson's chi2 over the residual degrees of freedom."""
+        """1, or Pearson's chi2 over the residual degrees of freedom; bias-reduced with the coefficients, as brglm2."""
         if not self.family.distribution.free_dispersion:
             return 1.0
+        if self.estimate.model.reduction:
+            return reductions.dispersion(self.estimate.model, self.deviance, len(self.estimate.theta), self._crowd)
         return dispersions.dispersion(self.family, self.pearson_chi2, self._degrees)
 
     @property
@@ -105,7 +111,7 @@ class OfLikelihood(Record):
 
     @property
     def converged(self) -> bool:
-        """Whether the estimate is the maximum of the likelihood."""
+        """Whether the estimate is what was asked for: the maximum of the likelihood, or a bias-reduced one."""
         return self.estimate.converged
 
     @property
@@ -125,8 +131,10 @@ class OfLikelihood(Record):
 
     @property
     def modelled(self) -> str:
-        """`Binomial, logit link; modelling P(low = 1)`."""
-        return f"{self.family.title}; modelling {self.recipe.response.describes}"
+        """`Binomial, logit link; modelling P(low = 1)`; a bias-reduced fit says so."""
+        said = f"{self.family.title}; modelling {self.recipe.response.describes}"
+        reduction = self.estimate.model.reduction
+        return f"{said}; {reductions.word(reduction, self.family)}" if reduction else said
 
     @property
     def formula(self) -> str:

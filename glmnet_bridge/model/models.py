@@ -76,6 +76,7 @@ class Model:
     family : the head, eta to likelihood
     penalty : on the sum of the log-likelihood
     outputs : names of the k linear predictors where there are several, such as the classes after the base
+    reduction : how the bias of the estimate is reduced: "mean", "median", "jeffreys" (`fitting.reductions`), or ""
     """
 
     columns: tuple[str, ...]
@@ -83,6 +84,7 @@ class Model:
     family: Family
     penalty: Penalty = Penalty()
     outputs: tuple[str, ...] = ()
+    reduction: str = ""
 
     @property
     def labels(self) -> tuple[str, ...]:

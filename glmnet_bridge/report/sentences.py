@@ -60,8 +60,10 @@ def _size(distance: float) -> str:
     return numbers.distance(distance) if distance < 0.001 else numbers.significant(distance, 3)
 
 
-def optimum(affine: bool, penalised: bool) -> str:
+def optimum(affine: bool, penalised: bool, reduced: bool = False) -> str:
     """What a fit goes for; only where eta is affine in the weights is a maximum known to be the only one."""
+    if reduced:
+        return "the root of the adjusted score"
     if affine:
         return "the penalised maximum" if penalised else "the maximum of the likelihood"
     return "a local maximum of the penalised likelihood" if penalised else "a local maximum of the likelihood"
@@ -128,11 +130,31 @@ def references(levels: Mapping[str, Any]) -> str:
     return f"Reference level{'s' if len(levels) > 1 else ''} ({shown})."
 
 
-def dispersion(value: float, free: bool) -> str:
+def dispersion(value: float, free: bool, reduced: bool = False) -> str:
     """The dispersion and where it comes from, for the table of facts."""
     if not free:
         return "1 (known)"
-    return f"{numbers.significant(value, 5)} (Pearson's chi2 / df)"
+    source = "the root of its own adjusted score" if reduced else "Pearson's chi2 / df"
+    return f"{numbers.significant(value, 5)} ({source})"
+
+
+def reduction(kind: str, profiled: bool) -> str:
+    """A bias-reduced fit, and what that does to everything else; `profiled` says whether it maximises something."""
+    what = {
+        "mean": "the first-order bias of their means is removed (Firth 1993; Kosmidis and Firth 2009)",
+        "median": "each is about equally often above and below the truth (Kenne Pagui, Salvan and Sartori 2017)",
+        "jeffreys": "they maximise the likelihood times Jeffreys' prior (Firth 1993)",
+    }[kind]
+    tests = (
+        'For small samples penalised_tests() and conf_int(method="profile") are better than Wald tests and limits.'
+        if profiled
+        else "Tests and limits are Wald's."
+    )
+    return (
+        f"The estimates solve an adjusted score: {what}. They are finite also where the data are separated. They do "
+        "not maximise the likelihood: log-likelihood, deviance, AIC and BIC are those at the estimates, and their "
+        f"differences between such fits are no likelihood-ratio tests. {tests}"
+    )
 
 
 INFORMATION = ("expected", "observed", "bayesian")
