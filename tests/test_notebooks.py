@@ -89,7 +89,10 @@ def test_all_notebooks_are_known():
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == list(BOOKS)
 
 
-@pytest.mark.parametrize("name", BOOKS)
+# the longest one is run with the slow tests
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name.startswith("06") else ()) for name in BOOKS]
+)
 def test_a_fresh_run_says_what_is_stored(name, tmp_path, monkeypatch):
     for package in NEEDS.get(name, ()):
         if importlib.util.find_spec(package) is None:  # not imported here: the kernel has its own

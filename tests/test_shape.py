@@ -137,10 +137,12 @@ def at_import(tree: ast.Module) -> Iterator[ast.stmt]:
         waiting.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler))
 
 
+NAMES = frozenset(dotted(path) for path in MODULES)
+
+
 def own(imported: str) -> str | None:
     """The module of this package that an imported name is or lies in."""
-    modules = {dotted(path) for path in MODULES}
-    while imported and imported not in modules:
+    while imported and imported not in NAMES:
         imported = imported.rpartition(".")[0]
     return imported if imported.split(".")[0] == PACKAGE else None
 
