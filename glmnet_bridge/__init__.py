@@ -5,6 +5,8 @@ The public names, by what they are for; each is loaded when it is first used.
     bridge                    a formula and a frame to a GLM, a network, and the map between them
     glm, network, fit         a formula and a frame (or arrays) to one of the two
     compare                   why two fits differ
+    anova, drop1, add1        what terms add: tables of deviance, with likelihood-ratio, F and score tests
+    score_test                whether columns that are left out belong into the model
     simulate                  data from known coefficients
     figures                   activations and losses, for teaching
 """
@@ -22,6 +24,10 @@ _PLACES = {
     "network": "bridges",
     "fit": "bridges",
     "compare": "comparisons",
+    "anova": "anovas",
+    "drop1": "anovas",
+    "add1": "additions",
+    "score_test": "additions",
     "simulate": "simulations",
     "families": "model.families",
     "penalties": "model.penalties",

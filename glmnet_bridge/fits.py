@@ -7,13 +7,13 @@ row by row.
 
 from __future__ import annotations
 
-from glmnet_bridge.members.coefficients import OfCoefficients
+from glmnet_bridge.members.hypotheses import OfHypotheses
 from glmnet_bridge.members.networks import OfNetwork
 from glmnet_bridge.members.people import ForPeople
 from glmnet_bridge.members.writers import ForPackages
 
 
-class Fit(OfCoefficients, OfNetwork, ForPeople, ForPackages):
+class Fit(OfHypotheses, OfNetwork, ForPeople, ForPackages):
     """A fitted model: coefficients, standard errors, likelihood, predictions.
 
     Attributes
