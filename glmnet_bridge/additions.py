@@ -50,8 +50,8 @@ def add1(fit: Any, scope: Any, *, test: str | None = None) -> pd.DataFrame:
     DataError
         where a new column lacks values that the fit's rows need
     """
-    fit = tables.tested(fit, "add1")
-    chosen = tables.test_of(test, fit)
+    fit = tables.comparable(fit, "add1")
+    chosen = tables.chosen_test(test, fit)
     larger = _larger(fit, scope, together=False)
     base = nestings.whole(fit.estimate, fit.rows)
     steps = [tables.Step(base, nestings.maximum(each.model, each.rows, each.start, fit.nobs)) for each in larger]
@@ -67,9 +67,7 @@ def add1(fit: Any, scope: Any, *, test: str | None = None) -> pd.DataFrame:
         else:
             statistic = np.maximum(size[0] - size[1:], 0.0)
     table = pd.DataFrame({"df": np.r_[np.nan, df], "deviance": deviances})
-    criterion = tables.aic(fit)
-    if criterion is not None:
-        table["aic"] = criterion + size - size[0] + 2.0 * np.r_[0.0, df]
+    tables.with_aic(table, fit, size, np.r_[0.0, df])
     tables.with_tests(table, steps, statistic, chosen, residual)
     heading = f"Single terms added, {tables.WORDS[chosen]} test. Model: {fit.formula}. {fit.modelled}"
     return tables.finished(table, ["<none>", *(each.name for each in larger)], heading)
@@ -80,8 +78,7 @@ def score_test(fit: Any, add: Any) -> pd.DataFrame:
     """Rao's score test of columns that are left out, all together and without a refit: `df, statistic, p_value`.
 
     The statistic is the score of the larger model at this fit in its expected information, over the dispersion of
-    this fit: chi-squared, as R's `add1(test="Rao")`. Robust to what the columns do to the other coefficients, it
-    needs no maximum of the larger model.
+    this fit: chi-squared, as R's `add1(test="Rao")`. It needs no maximum of the larger model, which may have none.
 
     Parameters
     ----------
@@ -95,14 +92,14 @@ def score_test(fit: Any, add: Any) -> pd.DataFrame:
     >>> gb.score_test(gb.glm("y ~ 1", data), "x").round(4)
           df  statistic  p_value
     term
-    x      1     1.3714   0.2416
+    x      1     1.2444   0.2646
     """
-    fit = tables.tested(fit, "score_test")
+    fit = tables.comparable(fit, "score_test")
     (larger,) = _larger(fit, add, together=True)
     base = nestings.whole(fit.estimate, fit.rows)
     df = nestings.independent(larger.rows) * max(len(fit.estimate.model.outputs), 1) - base.rank
     statistic = nestings.score_of(larger.model, larger.rows, base.eta) / fit.dispersion if df > 0 else np.nan
-    table = pd.DataFrame({"df": [df], "statistic": [statistic], "p_value": hypotheses.tail([statistic], [df], None)})
+    table = pd.DataFrame({"df": [df], "statistic": [statistic], "p_value": hypotheses.tail(statistic, df, None)})
     return tables.finished(
         table, [larger.name], f"Score test of what is left out. Model: {fit.formula}. {fit.modelled}"
     )

@@ -24,7 +24,7 @@ from glmnet_bridge.fits import Fit
 from glmnet_bridge.inference import nestings
 from glmnet_bridge.inference.nestings import Part
 from glmnet_bridge.keywords import checked_keywords
-from glmnet_bridge.steps import WORDS, Refits, Step, aic, finished, sizes, test_of, tested, with_tests
+from glmnet_bridge.steps import WORDS, Refits, Step, chosen_test, comparable, finished, sizes, with_aic, with_tests
 
 Array = np.ndarray
 
@@ -65,21 +65,21 @@ def anova(*fits: Any, test: str | None = None, kind: int = 1) -> pd.DataFrame:
            df  deviance  resid_df  resid_deviance  statistic  p_value
     term
     NULL  NaN       NaN       7.0         10.5850        NaN      NaN
-    x     1.0    1.4178       6.0          9.1673     1.4178   0.2338
+    x     1.0    1.3143       6.0          9.2707     1.3143   0.2516
     """
     if not fits:
         raise ArgumentError("anova() takes one fit or several: gb.anova(fit), gb.anova(smaller, larger).")
     if kind not in (1, 2, 3) or isinstance(kind, bool):
         raise ArgumentError(f"kind={kind!r} is unknown; it is 1 (sequential), 2 or 3.")
-    found = [tested(fit, "anova") for fit in fits]
+    found = [comparable(fit, "anova") for fit in fits]
     if len(found) > 1:
         if kind != 1:
             raise ArgumentError(f"kind={kind} is for the terms of one fit; several fits are compared as they are.")
-        return _compared(found, test_of(test, found[0]))
+        return _compared(found, chosen_test(test, found[0]))
     fit = found[0]
     if kind == 3:
-        return _given_all(fit, "Wald" if test in (None, "Wald", "wald") else test_of(test, fit))
-    return (_sequential if kind == 1 else _given_others)(fit, test_of(test, fit))
+        return _given_all(fit, "Wald" if test in (None, "Wald", "wald") else chosen_test(test, fit))
+    return (_sequential if kind == 1 else _given_others)(fit, chosen_test(test, fit))
 
 
 @checked_keywords
@@ -102,28 +102,27 @@ def drop1(fit: Any, *, test: str | None = None) -> pd.DataFrame:
     >>> gb.drop1(gb.glm("y ~ x", data)).round(4)
              df  deviance      aic  statistic  p_value
     term
-    <none>  NaN    9.1673  13.1673        NaN      NaN
-    x       1.0   10.5850  12.5850     1.4178   0.2338
+    <none>  NaN    9.2707  13.2707        NaN      NaN
+    x       1.0   10.5850  12.5850     1.3143   0.2516
     """
-    fit = tested(fit, "drop1")
-    chosen, all_terms = test_of(test, fit), margins.terms(fit.recipe)
+    fit = comparable(fit, "drop1")
+    chosen, all_terms = chosen_test(test, fit), margins.terms(fit.recipe)
     terms = margins.droppable(all_terms)
     refits = Refits(fit)
     steps = [Step(refits.without(term.columns), refits.whole) for term in terms]
     deviances = np.array([refits.whole.deviance, *(step.smaller.deviance for step in steps)])
     ranks = np.array([refits.whole.rank, *(step.smaller.rank for step in steps)])
     size = sizes(fit, deviances)
-    if chosen == "F":
-        per_df = refits.whole.deviance / fit.df_resid if fit.df_resid > 0 else np.nan
-        statistic = np.array([step.change / per_df / step.df if step.df else np.nan for step in steps])
-    elif chosen == "Rao":
-        statistic = np.array([step.score / fit.dispersion for step in steps])
-    else:
-        statistic = np.maximum(size[1:] - size[0], 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if chosen == "F":
+            change = np.maximum(deviances[1:] - deviances[0], 0.0)
+            statistic = change / (ranks[0] - ranks[1:]) / (deviances[0] / fit.df_resid)
+        elif chosen == "Rao":
+            statistic = np.array([step.score for step in steps]) / fit.dispersion
+        else:
+            statistic = np.maximum(size[1:] - size[0], 0.0)
     table = pd.DataFrame({"df": np.r_[np.nan, ranks[0] - ranks[1:]], "deviance": deviances})
-    criterion = aic(fit)
-    if criterion is not None:
-        table["aic"] = criterion + size - size[0] + 2.0 * (ranks - ranks[0])
+    with_aic(table, fit, size, ranks - ranks[0])
     with_tests(table, steps, statistic, chosen, fit.df_resid)
     return finished(table, ["<none>", *(term.name for term in terms)], f"Single terms left out, {WORDS[chosen]} test. "
                     f"Model: {fit.formula}. {fit.modelled}")  # fmt: skip
@@ -244,11 +243,12 @@ def _check_same(one: Fit, other: Fit) -> None:
     """
     a, b = one.sample, other.sample
     mend = "Refit both on the same rows, such as data.dropna(subset=[...]) of all their columns."
-    labels = (a.kept is not None or b.kept is not None) and not a.index.equals(b.index)
-    if a.n != b.n or labels:
+    unlabelled = any(each.kept is None and isinstance(each.index, pd.RangeIndex) for each in (a, b))
+    if a.n != b.n or not (a.index.equals(b.index) or (unlabelled and a.kept is None and b.kept is None)):
+        how = "other labels" if a.n == b.n else f"{a.n} and {b.n}"
         raise DataError(
-            f"The fits are of different rows ({a.n} and {b.n}): {one.formula}; {other.formula}. Missing values may "
-            f"have taken out some. Likelihoods of different rows cannot be compared. {mend}"
+            f"The fits are of different rows ({how}): {one.formula}; {other.formula}. Missing values may have taken "
+            f"out some. Likelihoods of different rows cannot be compared. {mend}"
         )
     if one.family.title != other.family.title:
         raise ArgumentError(
@@ -260,8 +260,8 @@ def _check_same(one: Fit, other: Fit) -> None:
         ("weights", one.rows.weights, other.rows.weights),
         ("offsets", one.rows.offset, other.rows.offset),
     ):
-        x, y = (np.zeros(1) if each is None else each for each in (x, y))
-        if (x.shape != y.shape and what != "offsets") or not np.array_equal(*np.broadcast_arrays(x, y)):
+        first, second = (np.zeros(1) if each is None else each for each in (x, y))
+        if (first.shape != second.shape and what != "offsets") or not bool(np.all(first == second)):
             raise DataError(
                 f"The fits have different {what} ({one.formula}; {other.formula}), so that their likelihoods cannot be "
                 "compared. Refit one of them."

@@ -16,7 +16,7 @@ from glmnet_bridge import answers
 from glmnet_bridge.design import margins
 from glmnet_bridge.errors import ArgumentError, DataError, FitError, listed, nearest
 from glmnet_bridge.fitting import covariances, statistics
-from glmnet_bridge.inference import hypotheses, restrictions
+from glmnet_bridge.inference import hypotheses, nestings, restrictions
 
 Array = np.ndarray
 
@@ -29,35 +29,43 @@ def of_term(fit: Any, name: str) -> Array | None:
     found = next((term for term in margins.terms(fit.recipe) if term.name == name), None)
     if found is None:
         return None
-    width, outputs = len(fit.estimate.model.columns), max(len(fit.estimate.model.outputs), 1)
-    places: Array = (np.arange(outputs)[:, None] * width + found.columns).ravel()
+    width = len(fit.estimate.model.columns)
+    places: Array = (np.arange(_outputs(fit))[:, None] * width + found.columns).ravel()
     return places
 
 
 def zero(fit: Any, name: str) -> tuple[Array, Array]:
-    """L and r of "all coefficients of this term are 0", of those that are not aliased."""
+    """L and r of "all coefficients of this term are 0"; of aliased columns what can be said of them, maybe nothing."""
     places = of_term(fit, name)
     assert places is not None
-    places = places[np.array(covariances.states(fit.estimate))[places] != "aliased"]
-    return np.eye(len(fit.names))[places], np.zeros(len(places))
+    matrix = hypotheses.estimable_within(places, len(fit.names), fit.estimate.rank, _outputs(fit))
+    return matrix, np.zeros(len(matrix))
+
+
+def _outputs(fit: Any) -> int:
+    return max(len(fit.estimate.model.outputs), 1)
 
 
 def _asked(fit: Any, what: Any) -> tuple[Array, Array]:
     """L `(q, p)` and r `(q,)`."""
     if isinstance(what, str):
-        if of_term(fit, what) is None:
+        if what in fit.names or of_term(fit, what) is None:
             return restrictions.read(what, fit.names)
         matrix, values = zero(fit, what)
         if not len(matrix):
-            raise DataError(f"The term {what} has no column of its own: others determine all of them (`fit.aliased`).")
+            raise DataError(
+                f"The term {what} cannot be tested: other columns determine its own, or are determined by them "
+                "(`fit.aliased`), so that the fit is as good without it. Leave out one of these columns."
+            )
         return matrix, values
     if isinstance(what, (list, tuple)) and what and all(isinstance(each, str) for each in what):
         parts = [_asked(fit, each) for each in what]
         return np.vstack([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-    values: Any = 0.0
     if isinstance(what, tuple) and len(what) == 2 and np.ndim(what[0]) in (1, 2):
-        what, values = what
-    return _matrix(fit, what), values
+        matrix = _matrix(fit, what[0])
+        return matrix, _values(what[1], len(matrix))
+    matrix = _matrix(fit, what)
+    return matrix, np.zeros(len(matrix))
 
 
 def _matrix(fit: Any, what: Any) -> Array:
@@ -83,7 +91,7 @@ def _matrix(fit: Any, what: Any) -> Array:
 
 
 def _estimable(fit: Any, matrix: Array) -> Array:
-    return hypotheses.estimable(matrix, fit.estimate.rank, max(len(fit.estimate.model.outputs), 1))
+    return hypotheses.estimable(matrix, fit.estimate.rank, _outputs(fit))
 
 
 def _read(fit: Any) -> None:
@@ -96,10 +104,11 @@ def _read(fit: Any) -> None:
         )
     if not estimate.model.network.affine:
         raise ArgumentError("A network with hidden units has no coefficients to test; its GLM has: fit it with gb.glm.")
-    if not (estimate.converged or estimate.outcome in ("separated", "as given")):
+    if not nestings.at_maximum(estimate):
         raise FitError(
-            f"The fit has no maximum that a Wald statistic could stand on (outcome {estimate.outcome!r}). "
-            "Mend the fit first: see its warning."
+            f"The estimates are not at the maximum of the likelihood (outcome {estimate.outcome!r}, "
+            f"{estimate.distance:.2g} standard errors away), which is what a Wald statistic stands on. "
+            "Mend the fit first, or test the GLM of the same formula: gb.glm(...)."
         )
 
 
@@ -110,7 +119,6 @@ def wald_test(fit: Any, what: Any, vcov: Any) -> pd.DataFrame:
     """One row: `df, statistic, p_value`, with `resid_df` where the statistic is F."""
     _read(fit)
     matrix, values = _asked(fit, what)
-    values = _values(values, len(matrix))
     _refuse(fit, matrix, values)
     covariance = fit.cov_params(vcov).to_numpy()
     table = wald_rows(fit, [(matrix, values)], covariance)
@@ -138,11 +146,9 @@ def _refuse(fit: Any, matrix: Array, values: Array) -> None:
             f"{texts[lost[0]]} is not estimable: some columns determine others ({equations}), and what the data say "
             "of it depends on which is left out. Test a combination that respects these equations."
         )
-    infinite = [
-        name
-        for name, state, used in zip(fit.names, covariances.states(fit.estimate), matrix.any(axis=0), strict=True)
-        if used and state not in ("finite", "aliased")
-    ]
+    used = np.flatnonzero((matrix != 0).any(axis=0))
+    states = covariances.states(fit.estimate)
+    infinite = [fit.names[j] for j in used if states[j] not in ("finite", "aliased")]
     if infinite:
         raise FitError(
             f"The estimate of {listed(infinite)} is infinite (the data are separated), where a Wald statistic means "
@@ -200,7 +206,6 @@ def _combinations(fit: Any, what: Any) -> tuple[list[str], Array, Array]:
         return [str(label) for label in what.index], matrix, np.zeros(len(matrix))
     if named is None:
         matrix, values = _asked(fit, what)
-        values = _values(values, len(matrix))
         names = list(fit.names)
         labels = [
             covariances.equation(row, names) + ("" if value == 0 else f" = {value:.6g}")
@@ -214,7 +219,7 @@ def _combinations(fit: Any, what: Any) -> tuple[list[str], Array, Array]:
     if several is not None:
         raise ArgumentError(f"The contrast {several!r} is several equations; give each one a name of its own.")
     matrix = np.vstack([part[0] for part in parts.values()])
-    return [str(label) for label in parts], matrix, np.array([_values(part[1], 1)[0] for part in parts.values()])
+    return [str(label) for label in parts], matrix, np.concatenate([part[1] for part in parts.values()])
 
 
 def _table(

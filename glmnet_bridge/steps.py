@@ -59,6 +59,11 @@ class Step:
     def outcomes(self) -> set[str]:
         return {self.smaller.outcome, self.larger.outcome}
 
+    @property
+    def settled(self) -> bool:
+        """Whether both are at their maximum, or at its limit under separation."""
+        return self.smaller.settled and self.larger.settled
+
 
 class Refits:
     """The parts of a fit, each fitted once."""
@@ -80,7 +85,7 @@ class Refits:
         return self.of(set(range(len(self.fit.estimate.model.columns))) - set(columns.tolist()))
 
 
-def tested(given: Any, verb: str) -> Fit:
+def comparable(given: Any, verb: str) -> Fit:
     """The fit, or the GLM of a bridge; refused where likelihoods of its parts mean nothing.
 
     Raises
@@ -95,11 +100,12 @@ def tested(given: Any, verb: str) -> Fit:
     if not isinstance(given, Fit):
         raise ArgumentError(f"{verb}() takes fits, as gb.glm gives them; this is a {type(given).__name__}.")
     estimate = given.estimate
-    if estimate.model.penalty.strength > 0 or getattr(estimate.model, "reduction", ""):
-        kind = "penalised" if estimate.model.penalty.strength > 0 else "bias-reduced"
+    penalised, reduced = estimate.model.penalty.strength > 0, bool(getattr(estimate.model, "reduction", False))
+    if penalised or reduced:
+        kind = "penalised" if penalised else "bias-reduced"
         raise ArgumentError(
             f"{verb}(): a {kind} fit is not the maximum of the likelihood, so that differences in deviance are not "
-            f"chi-squared. Refit without {'penalty=' if kind == 'penalised' else 'bias_reduction='}."
+            f"chi-squared. Refit without {'penalty=' if penalised else 'bias_reduction='}."
         )
     if not nestings.is_glm(estimate):
         raise ArgumentError(
@@ -111,7 +117,7 @@ def tested(given: Any, verb: str) -> Fit:
             f"{verb}(): the fit lies at the edge of what its link allows, where deviances are not chi-squared and the "
             "score is not zero. Use a link without an edge, such as logit or log."
         )
-    if not (estimate.converged or estimate.outcome == "separated"):
+    if not nestings.at_maximum(estimate):
         raise FitError(
             f"{verb}(): the fit is not at the maximum of its likelihood (outcome {estimate.outcome!r}), so that its "
             "deviance cannot be compared. Give the GLM of the same formula: gb.glm(...)."
@@ -119,7 +125,7 @@ def tested(given: Any, verb: str) -> Fit:
     return given
 
 
-def test_of(test: Any, fit: Fit) -> str:
+def chosen_test(test: Any, fit: Fit) -> str:
     """The test that is asked for, or the default of the family."""
     known = answers.residual_df(fit) is None
     if test is None:
@@ -147,8 +153,8 @@ def with_tests(table: pd.DataFrame, steps: Sequence[Step], statistic: Array, tes
     if residual is not None and not np.all(np.asarray(residual) > 0):
         raise DataError("There are no residual degrees of freedom, so that the dispersion of an F test is unknown.")
     p = hypotheses.tail(statistic, df, residual)
-    unfinished = np.array([bool(step.outcomes - {"converged", "rank deficient", "separated"}) for step in steps])
-    p = np.where(unfinished, np.nan, p) if len(steps) else p
+    unfinished = np.array([not step.settled for step in steps], dtype=bool)
+    p = np.where(unfinished, np.nan, p)
     above = [np.nan] * (len(table) - len(steps))
     table["statistic"], table["p_value"] = [*above, *statistic], [*above, *p]
     if unfinished.any():
@@ -181,10 +187,16 @@ def sizes(fit: Fit, deviances: Array) -> Array:
     return np.asarray(deviances / fit.dispersion)
 
 
-def aic(fit: Fit) -> float | None:
-    """AIC of the fit; None where there is no likelihood."""
+def with_aic(table: pd.DataFrame, fit: Fit, size: Array, more: Array) -> None:
+    """Add `aic` to rows that differ from the fit by `size` and have so many coefficients more; not without likelihood.
+
+    The dispersion is that of the fit throughout, as in R.
+    """
     try:
-        found = fit.aic
+        own = fit.aic
     except BridgeError:
-        return None
-    return None if np.isnan(found) else found
+        return
+    if np.isnan(own):
+        return
+    with np.errstate(invalid="ignore"):
+        table["aic"] = own + (size - size[0]) + 2.0 * more

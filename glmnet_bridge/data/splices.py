@@ -43,7 +43,7 @@ class Picked:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The columns of two sources of the same rows, those of `one` first; all of them dense."""
+    """The columns of two sources of the same rows, those of `one` first; those of `other` as dense ones."""
 
     one: Source
     other: Source
@@ -51,10 +51,12 @@ class Joined:
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
-        width = self.one.layout.width + self.other.layout.width
+        at = self.one.layout
+        added = at.width + np.arange(self.other.layout.width)
         object.__setattr__(self, "n", self.one.n)
-        object.__setattr__(self, "layout", Layout(np.arange(width), np.arange(0), np.ones((1, 0))))
+        object.__setattr__(self, "layout", Layout(np.concatenate([at.at_dense, added]), at.at_table, at.table))
 
     def read(self, start: int, stop: int) -> tuple[Array, Array | None]:
-        parts = [Columns(*each.read(start, stop), each.layout).matrix() for each in (self.one, self.other)]
-        return np.concatenate(parts, axis=1), None
+        dense, cell = self.one.read(start, stop)
+        added = Columns(*self.other.read(start, stop), self.other.layout).matrix()
+        return np.concatenate([dense, added], axis=1), cell

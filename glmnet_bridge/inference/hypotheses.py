@@ -9,9 +9,11 @@ the same whichever of several aliased columns is left out: `l[dropped] = E l[kep
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
+import scipy.linalg
 
 from glmnet_bridge.errors import ArgumentError, nearest
 from glmnet_bridge.fitting import linalg
@@ -47,10 +49,36 @@ def estimable(matrix: Array, rank: Rank | None, outputs: int = 1) -> Array:
     found = np.ones(len(matrix), dtype=bool)
     if rank is None:
         return found
+    equations = _equations(rank)
     for part in np.split(matrix, outputs, axis=1):
-        expected = part[:, rank.kept] @ rank.equations.T
-        size = np.abs(part[:, rank.kept]) @ np.abs(rank.equations.T) + np.abs(part[:, rank.dropped])
+        expected = part[:, rank.kept] @ equations.T
+        size = np.abs(part[:, rank.kept]) @ np.abs(equations.T) + np.abs(part[:, rank.dropped])
         found &= (np.abs(part[:, rank.dropped] - expected) <= 1e-7 * size).all(axis=1)
+    return found
+
+
+def _equations(rank: Rank) -> Array:
+    """The alias equations, without coefficients at the level of rounding, as where they are written in words."""
+    size = np.abs(rank.equations).max(axis=1, initial=0.0, keepdims=True)
+    return np.where(np.abs(rank.equations) <= 1e-9 * size, 0.0, rank.equations)
+
+
+def estimable_within(places: Array, width: int, rank: Rank | None, outputs: int = 1) -> Array:
+    """All combinations `(q, width)` of the coefficients at `places` alone that are estimable.
+
+    Without aliased columns these are the coefficients themselves; else as many as the rank that the columns add.
+    """
+    if rank is None:
+        return np.eye(width)[places]
+    columns = width // outputs
+    equations = np.zeros((len(rank.dropped), columns))
+    equations[:, rank.kept] = _equations(rank)
+    equations[np.arange(len(rank.dropped)), rank.dropped] = -1.0
+    bound = np.kron(np.eye(outputs), equations)[:, places]
+    bound = bound[bound.any(axis=1)]
+    left = scipy.linalg.null_space(bound / np.abs(bound).max(axis=1, keepdims=True), rcond=1e-7)
+    found = np.zeros((left.shape[1], width))
+    found[:, places] = left.T
     return found
 
 
@@ -71,10 +99,8 @@ class Family:
 
     def __post_init__(self) -> None:
         if self.adjust not in ADJUSTMENTS:
-            known = ", ".join(ADJUSTMENTS)
-            raise ArgumentError(
-                f"adjust={self.adjust!r} is unknown; it is one of {known}.{nearest(self.adjust, known)}"
-            )
+            hint = nearest(self.adjust, ADJUSTMENTS)
+            raise ArgumentError(f"adjust={self.adjust!r} is unknown; it is one of {', '.join(ADJUSTMENTS)}.{hint}")
         if self.adjust == "tukey" and self.levels is None:
             raise ArgumentError(
                 "adjust='tukey' is for all pairs of the levels of one factor, as `pairwise` compares them. "
@@ -112,7 +138,7 @@ class Family:
         return np.inf if self.residual_df is None else self.residual_df
 
 
-def _range():  # type: ignore[no-untyped-def]
+def _range() -> Any:
     from scipy.stats import studentized_range
 
     return studentized_range

@@ -11,7 +11,7 @@ at dispersion 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +29,7 @@ from glmnet_bridge.model.networks import single_unit
 
 Array = np.ndarray
 
+NEAR = 1e-4  # standard errors from the maximum at which deviances are those of the maximum to 1e-8
 INSIDE = 1e-7  # a column is a combination of others where no more of its norm than this is left
 
 
@@ -52,6 +53,10 @@ class Part:
     estimate: Estimate | None
 
     @property
+    def settled(self) -> bool:
+        return self.estimate is None or at_maximum(self.estimate)
+
+    @property
     def eta(self) -> Array:
         """Linear predictors `(n, k)`, offset included; infinite where separation sends them."""
         found, rows = self.estimate, self.rows
@@ -70,6 +75,13 @@ def is_glm(estimate: Estimate) -> bool:
     matrix = network.inputs.matrix
     single = len(network.layers) == 1 and isinstance(network.layers[0], Affine) and not network.layers[0].bias
     return single and matrix is not None and bool(np.isin(matrix, (0, 1)).all() and (matrix.sum(axis=0) == 1).all())
+
+
+def at_maximum(estimate: Estimate) -> bool:
+    """Whether statistics may take the estimate for the maximum of the likelihood, or for its limit."""
+    if estimate.outcome in ("boundary", "diverged"):
+        return False
+    return estimate.converged or estimate.outcome == "separated" or estimate.distance <= NEAR
 
 
 def whole(estimate: Estimate, rows: Rows) -> Part:
@@ -157,7 +169,9 @@ def score_of(model: Model, rows: Rows, eta: Array) -> float:
     return float(explained @ explained)
 
 
-def _working(model: Model):  # type: ignore[no-untyped-def]
+def _working(model: Model) -> Callable[[Block], Triangle]:
+    """A block's part of the R of weighted columns and working residuals."""
+
     def part(block: Block) -> Triangle:
         assert block.offset is not None
         counts = block.weights > 0

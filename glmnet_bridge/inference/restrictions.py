@@ -57,40 +57,42 @@ def read(text: str, names: Sequence[str]) -> tuple[Array, Array]:
 
 def _tokens(text: str, names: Sequence[str]) -> list[str | int]:
     """Positions of names, numbers as text, and signs."""
-    bare = ["".join(name.split()) for name in names]
-    tight = len(set(bare)) == len(names)
-    code, known = ("".join(text.split()), bare) if tight else (text, list(names))
-    # a column called "0" can be tested by a matrix: in a text it is the number
-    order = sorted((j for j in range(len(known)) if not _NUMBER.fullmatch(known[j])), key=lambda j: -len(known[j]))
+    known = _patterns(names)
     found: list[str | int] = []
     at = 0
-    while at < len(code):
-        if code[at].isspace():
+    while at < len(text):
+        if text[at].isspace():
             at += 1
             continue
-        name = next((j for j in order if code.startswith(known[j], at) and _ends(code, at, known[j])), None)
-        number = _NUMBER.match(code, at)
+        name = next(((j, hit) for j, pattern in known if (hit := pattern.match(text, at))), None)
+        number = _NUMBER.match(text, at)
         if name is not None:
-            found.append(name)
-            at += len(known[name])
+            found.append(name[0])
+            at = name[1].end()
         elif number is not None:
             found.append(number.group())
             at = number.end()
-        elif code[at] in "+-*/(),=":
-            found.append(code[at])
+        elif text[at] in "+-*/(),=":
+            found.append(text[at])
             at += 1
         else:
-            word = _WORD.match(code, at)
-            raise _unknown(text, word.group() if word else code[at], names)
+            word = _WORD.match(text, at)
+            raise _unknown(text, word.group() if word else text[at], names)
     return found
 
 
-def _ends(code: str, at: int, name: str) -> bool:
-    """Whether a name ends where the text's word does: "age" is no part of "age2"."""
-    end = at + len(name)
-    return end == len(code) or not (
-        (name[-1].isalnum() or name[-1] == "_") and (code[end].isalnum() or code[end] in "_[")
-    )
+def _patterns(names: Sequence[str]) -> list[tuple[int, re.Pattern[str]]]:
+    """What matches each name, the longest first: spaces do not count unless they alone tell two names apart."""
+    bare = ["".join(name.split()) for name in names]
+    gap = r"\s*" if len(set(bare)) == len(names) else ""
+    found = []
+    for j, name in sorted(enumerate(bare if gap else names), key=lambda pair: -len(pair[1])):
+        if _NUMBER.fullmatch(name):
+            continue  # a column called "0" can be tested by a matrix: in a text it is the number
+        # "age" is no part of "age2"
+        end = r"(?![\w\[])" if name[-1].isalnum() or name[-1] == "_" else ""
+        found.append((j, re.compile(gap.join(map(re.escape, name)) + end)))
+    return found
 
 
 def _unknown(text: str, word: str, names: Sequence[str]) -> ArgumentError:

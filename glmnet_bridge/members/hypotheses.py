@@ -38,7 +38,7 @@ class OfHypotheses(OfCoefficients):
         >>> gb.glm("y ~ x", data).wald_test("x = 0").round(4)
                     df  statistic  p_value
         hypothesis
-        x = 0        1     1.2031   0.2727
+        x = 0        1     1.1091   0.2923
         """
         return contrasts.wald_test(self, what, vcov)
 
