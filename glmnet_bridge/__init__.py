@@ -7,6 +7,8 @@ The public names, by what they are for; each is loaded when it is first used.
     compare                   why two fits differ
     load                      a fit that `fit.save(path)` wrote
     separation                which coefficients are infinite, without a fit
+    anova, drop1, add1        what terms add: tables of deviance, with likelihood-ratio, F and score tests
+    score_test                whether columns that are left out belong into the model
     simulate                  data from known coefficients
     figures                   activations and losses, for teaching
 """
@@ -26,6 +28,10 @@ _PLACES = {
     "compare": "comparisons",
     "load": "saving",
     "separation": "separations",
+    "anova": "anovas",
+    "drop1": "anovas",
+    "add1": "additions",
+    "score_test": "additions",
     "simulate": "simulations",
     "families": "model.families",
     "penalties": "model.penalties",

@@ -7,9 +7,9 @@ row by row.
 
 from __future__ import annotations
 
-from glmnet_bridge.members.coefficients import OfCoefficients
 from glmnet_bridge.members.diagnostics import OfDiagnostics
 from glmnet_bridge.members.files import ForFiles
+from glmnet_bridge.members.hypotheses import OfHypotheses
 from glmnet_bridge.members.networks import OfNetwork
 from glmnet_bridge.members.people import ForPeople
 from glmnet_bridge.members.reductions import OfReduction
@@ -17,7 +17,7 @@ from glmnet_bridge.members.words import ForWriters
 from glmnet_bridge.members.writers import ForPackages
 
 
-class Fit(OfCoefficients, OfReduction, OfNetwork, OfDiagnostics, ForPeople, ForWriters, ForPackages, ForFiles):
+class Fit(OfHypotheses, OfReduction, OfNetwork, OfDiagnostics, ForPeople, ForWriters, ForPackages, ForFiles):
     """A fitted model: coefficients, standard errors, likelihood, predictions.
 
     Attributes
