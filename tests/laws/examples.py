@@ -14,6 +14,7 @@ import pandas as pd
 import glmnet_bridge
 from glmnet_bridge.data.rows import ArraySource, Columns, Layout, Source
 from glmnet_bridge.data.selections import Selection
+from glmnet_bridge.data.splices import Joined, Picked
 from glmnet_bridge.design.designs import Design
 from glmnet_bridge.design.formulas import one_sided
 from glmnet_bridge.fitting.batches import Held, Subset
@@ -124,6 +125,10 @@ SOURCES: dict[str, tuple[Source, Array]] = {
         Combined(ARRAY, np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [0.0, -1.0]]), constant=0),
         np.column_stack([ONE, 2.0 * X[:, 0] - X[:, 2]]),
     ),
+    "picked": (Picked(MIXED, np.array([3, 0, 1])), np.hstack([ONE, G, X[:, :1], G * X[:, :1]])[:, [3, 0, 1]]),
+    "picked from an array": (Picked(ArraySource(X), np.array([2, 0])), X[:, [2, 0]]),
+    "joined": (Joined(MIXED, ArraySource(X)), np.hstack([ONE, G, X[:, :1], G * X[:, :1], X])),
+    "joined, the other way round": (Joined(ArraySource(X), MIXED), np.hstack([X, ONE, G, X[:, :1], G * X[:, :1]])),
     "rivals": (
         Rivals(MIXED, LEVELS["g"] % 2, 1),  # more of them in `tests/fitting/test_classes.py`
         np.hstack([ONE, G, X[:, :1], G * X[:, :1]]) * np.where(LEVELS["g"] % 2, 1.0, -1.0)[:, None],
