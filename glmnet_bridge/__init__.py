@@ -5,6 +5,7 @@ The public names, by what they are for; each is loaded when it is first used.
     bridge                    a formula and a frame to a GLM, a network, and the map between them
     glm, network, fit         a formula and a frame (or arrays) to one of the two
     compare                   why two fits differ
+    effects                   average slopes, contrasts of levels, risk ratios, predictions
     simulate                  data from known coefficients
     figures                   activations and losses, for teaching
 """
@@ -22,6 +23,7 @@ _PLACES = {
     "network": "bridges",
     "fit": "bridges",
     "compare": "comparisons",
+    "effects": "marginals",
     "simulate": "simulations",
     "families": "model.families",
     "penalties": "model.penalties",

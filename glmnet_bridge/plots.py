@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from glmnet_bridge.effect_plots import EffectPlots
 from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.mapping import concepts
 from glmnet_bridge.model.layers import Activation, Contrast
@@ -33,7 +34,7 @@ ONE = "GLM = network"
 
 
 @dataclass(frozen=True, slots=True)
-class Plots:
+class Plots(EffectPlots):
     """The figures of a fit, or of the two views of a bridge.
 
     Attributes
