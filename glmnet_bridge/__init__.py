@@ -9,6 +9,7 @@ The public names, by what they are for; each is loaded when it is first used.
     separation                which coefficients are infinite, without a fit
     anova, drop1, add1        what terms add: tables of deviance, with likelihood-ratio, F and score tests
     score_test                whether columns that are left out belong into the model
+    effects                   average slopes, contrasts of levels, risk ratios, predictions
     simulate                  data from known coefficients
     figures                   activations and losses, for teaching
 """
@@ -32,6 +33,7 @@ _PLACES = {
     "drop1": "anovas",
     "add1": "additions",
     "score_test": "additions",
+    "effects": "marginals",
     "simulate": "simulations",
     "families": "model.families",
     "penalties": "model.penalties",

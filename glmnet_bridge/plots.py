@@ -18,6 +18,7 @@ import pandas as pd
 
 from glmnet_bridge import intervals
 from glmnet_bridge.checkplots import CheckPlots
+from glmnet_bridge.effect_plots import EffectPlots
 from glmnet_bridge.errors import ArgumentError, listed, nearest
 from glmnet_bridge.fitting import statistics
 from glmnet_bridge.mapping import concepts
@@ -46,7 +47,7 @@ ONE = "GLM = network"
 
 
 @dataclass(frozen=True, slots=True)
-class Plots(CheckPlots):
+class Plots(CheckPlots, EffectPlots):
     """The figures of a fit, or of the two views of a bridge.
 
     Attributes

@@ -1,6 +1,7 @@
 """Curves: what a model predicts over one variable, or over two.
 
     draw_curve       the mean over one variable, with its band, over the data
+    draw_effect      averages over the rows with one variable held, one line a class or group
     draw_boundary    the mean over two variables as shading, and the line where the class changes
 
 The frames that are drawn are made by the caller (`plots`), which can ask a model for predictions.
@@ -79,6 +80,46 @@ def draw_curve(
     ax.set_ylabel(canvas.shortened(names[1], 36))
     canvas.title(ax, f"{names[1]} over {names[0]}", below)
     canvas.legend(ax, 2)
+    return ax
+
+
+def draw_effect(
+    curves: pd.DataFrame,
+    values: pd.Series,
+    *,
+    names: tuple[str, str],
+    level: float,
+    slope: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Averages over one variable, each series with its band; ticks at the bottom show where the rows are.
+
+    Parameters
+    ----------
+    curves : `series, x, estimate, conf_low, conf_high`
+    values : (n,) of the variable
+    names : of the variable and of what is modelled
+    level : of the bands
+    slope : whether it is the derivative that is drawn
+    """
+    ax = canvas.panel(ax, 6.4, 4.4)
+    styles = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
+    for number, (series, part) in enumerate(curves.groupby("series", sort=False)):
+        colour = canvas.SERIES[number % len(canvas.SERIES)]
+        ax.fill_between(part["x"], part["conf_low"], part["conf_high"], color=colour, alpha=0.18, linewidth=0)
+        ax.plot(part["x"], part["estimate"], color=colour, linewidth=2.4, linestyle=styles[number % len(styles)],
+                label=canvas.label(series))  # fmt: skip
+    if slope:
+        ax.axhline(0.0, color=canvas.DATA, linewidth=1.0, linestyle=(0, (2, 2)))
+    shown = thinned(values.to_frame())["x"]
+    ax.plot(shown, np.full(len(shown), 0.015), linestyle="none", marker="|", color=canvas.DATA, alpha=0.5,
+            transform=ax.get_xaxis_transform())  # fmt: skip
+    what = f"slope of {names[1]}" if slope else names[1]
+    ax.set_xlabel(canvas.label(names[0]))
+    ax.set_ylabel(canvas.shortened(what, 36))
+    below = f"average over the rows, with {100 * level:g} % limits by the delta method"
+    canvas.title(ax, f"{what[:1].upper()}{what[1:]} over {names[0]}", below)
+    canvas.legend(ax, 3)
     return ax
 
 
