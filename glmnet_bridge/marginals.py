@@ -81,8 +81,8 @@ def effects(
     Returns
     -------
     frame with `term, contrast`, of several classes `response_level`, the columns of `at` and `by`, and `estimate,
-        std_error, statistic, p_value, conf_low, conf_high`. A ratio is tested and has its limits on the log
-        scale. As everywhere, Student's t stands where the dispersion is estimated; R's marginaleffects and
+        std_error, statistic, p_value, conf_low, conf_high`. A ratio is tested and has its limits on the log scale. As
+        everywhere, Student's t stands where the dispersion is estimated; R's marginaleffects and
         statsmodels take the normal there. statsmodels' `at="mean"` averages dummy columns, which is no row that
         exists. An effect is nan where aliased columns leave it open, or where it is infinite; under separation
         estimates are limits, and have no standard error where a row at infinity takes part

@@ -19,7 +19,7 @@ import numpy as np
 
 from glmnet_bridge.data.rows import Block, Rows
 from glmnet_bridge.errors import DataError
-from glmnet_bridge.fitting.covariances import representer
+from glmnet_bridge.fitting.covariances import representer, states
 from glmnet_bridge.fitting.estimates import Estimate
 from glmnet_bridge.inference.margins import Margin
 from glmnet_bridge.inference.moves import Given, Readings, Slope, Space, Touch, filled, rows_of
@@ -331,10 +331,15 @@ class _Scene:
         return value, gradient, unknown | self._any(self._runaway(whole)), self._any(self.gone)
 
     def _runaway(self, columns: Array) -> Array | None:
-        """Rows that stay finite, and whose linear predictor has an infinite slope."""
+        """Rows that stay finite, and whose linear predictor has an infinite slope; of several classes any such."""
         separation = self.base.estimate.separation
-        if separation is None or self.eta.shape[1] > 1 or self.gone is None:
+        if separation is None or self.gone is None:
             return None
+        if self.eta.shape[1] > 1:
+            infinite = ["inf" in word or word == "either" for word in states(self.base.estimate)]
+            moved = np.array(infinite).reshape(self.eta.shape[1], -1).any(axis=0)
+            found: Array = (columns[:, moved] != 0.0).any(axis=1)
+            return found
         return _nonzero(columns, separation.direction) & ~self.gone
 
     # --- what holds at all ----------------------------------------------------------------

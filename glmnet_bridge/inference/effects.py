@@ -2,7 +2,7 @@
 
     difference a - b        ratio a / b        lift a / b - 1        variance g' V g
 
-The averages a, b and their gradients are those of `averages`. A ratio is with_error, and has its limits, by its
+The averages a, b and their gradients are those of `averages`. A ratio is tested, and has its limits, by its
 logarithm, whose standard error is that of the ratio divided by it.
 """
 

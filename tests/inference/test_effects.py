@@ -502,6 +502,33 @@ def test_separated_rows():
     close(held.loc[0], known["estimate"], known["std_error"], 1e-6)  # no row of this group is at infinity
 
 
+def test_separated_classes():
+    frame = rough()
+    frame["rare"] = (np.arange(len(frame)) % 12 == 0).astype(int)
+    frame.loc[frame["rare"] == 1, "c"] = 2
+    with pytest.warns(SeparationWarning):
+        fit = gb.glm("c ~ x + rare", frame, "multinomial")
+    rest = gb.glm("c ~ x", frame[frame["rare"] == 0], "multinomial")
+    with pytest.warns(SeparationWarning):
+        found = gb.effects(fit, "rare", kind="difference")
+    limit = [0.0, 0.0, 1.0] - rest.predict(frame).mean().to_numpy()
+    np.testing.assert_allclose(found["estimate"], limit, atol=1e-6)
+    assert found["std_error"].isna().all()
+    with pytest.warns((DataWarning, SeparationWarning)):
+        assert gb.effects(fit, "rare")["estimate"].isna().all()
+
+
+def test_frames_of_other_kinds_and_odd_names():
+    polars = pytest.importorskip("polars")
+    frame = rough().rename(columns={"x": "my x", "g": "the group"})
+    fit = gb.glm('y ~ Q("my x") * Q("the group")', frame)
+    other = gb.glm('y ~ Q("my x") * Q("the group")', polars.from_pandas(frame))
+    for words in ({}, {"by": "the group"}, {"at": {"my x": 2}, "kind": "ratio"}):
+        one, two = gb.effects(fit, **words), gb.effects(other, **words)
+        np.testing.assert_array_equal(one[TABLE], two[TABLE])
+    assert list(gb.effects(fit)["term"]) == ["my x", "the group", "the group"]
+
+
 def test_penalised_fits_have_their_own_covariance():
     frame = rough()
     fit = gb.glm("y ~ x + d", frame, penalty=gb.penalties.ridge(2.0))
