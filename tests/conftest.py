@@ -1,6 +1,7 @@
 """Settings of every test: no screen, few threads, the same examples each time; and where the data are."""
 
 import os
+import sys
 
 os.environ["MPLBACKEND"] = "Agg"
 # Before numpy loads: a matrix product of test size is slower on many threads than on two.
@@ -46,3 +47,10 @@ def reference_frame(data_folder: Path):
         return pd.read_csv(data_folder / f"{name}.csv")
 
     return read
+
+
+@pytest.fixture(autouse=True)
+def same_weights_in_every_run():
+    """Networks that a test makes with PyTorch (or Keras on it) start from the same weights in every run."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)

@@ -22,6 +22,7 @@ from glmnet_bridge.model import families, losses
 os.environ.setdefault("KERAS_BACKEND", "torch")
 torch = pytest.importorskip("torch")
 nn, functional = torch.nn, torch.nn.functional
+torch.manual_seed(0)  # networks made here, before any test, are the same in every run
 
 N, LEFT = 240, 1e-4  # rows, and standard errors to the optimum of a network's own loss
 RNG = np.random.default_rng(5)
